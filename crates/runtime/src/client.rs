@@ -1,0 +1,695 @@
+//! One app-server, kept running: connecting, the open threads, and where events go.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+
+use crate::approval::{Approvals, Key, Outcome, Request};
+use crate::connection::{Connection, Limits, Router};
+use crate::error::{ConnectError, RpcError, Version};
+use crate::event::{Event, ThreadId, TurnId};
+use crate::history::ThreadSummary;
+use crate::hooks::{Draft, HookContext, HookSet, Phase, Runner};
+use crate::jsonrpc::Id;
+use crate::policy::{EffectivePolicy, WirePolicy};
+use crate::profile::SessionConfig;
+use crate::protocol::{self, Interner, WireDelta};
+use crate::session::Session;
+use crate::supervisor::{ConnectionState, Death, RestartPolicy, STABLE_AFTER};
+use crate::thread::Thread;
+use crate::transport::{ChildSpec, Transport};
+
+/// The oldest codex that speaks the protocol as this runtime expects it: the first without
+/// `thread/rollback` and with paginated history is newer than this, and the pinned one is tested.
+pub const MINIMUM_VERSION: Version = Version(0, 160, 0);
+
+/// Everything that a client can be told.
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// Where the app-server comes from.
+    pub transport: Transport,
+    /// What this client calls itself: name, title, version. The name also goes to the model's provider.
+    pub identity: (String, String, String),
+    /// Hooks for every session.
+    pub hooks: HookSet,
+    /// What happens when the server ends.
+    pub restart: RestartPolicy,
+    /// Limits of the connection.
+    pub limits: Limits,
+    /// The oldest version that is accepted.
+    pub minimum_version: Version,
+    /// Ask for methods and fields that the server calls experimental.
+    pub experimental: bool,
+}
+
+impl ClientConfig {
+    /// A child process with everything else at its default.
+    pub fn new(server: ChildSpec) -> Self {
+        Self::over(Transport::Child(server))
+    }
+
+    /// Any transport with everything else at its default.
+    pub fn over(transport: Transport) -> Self {
+        Self {
+            transport,
+            identity: (
+                "countersign".to_owned(),
+                "Countersign".to_owned(),
+                env!("CARGO_PKG_VERSION").to_owned(),
+            ),
+            hooks: HookSet::default(),
+            restart: RestartPolicy::default(),
+            limits: Limits::default(),
+            minimum_version: MINIMUM_VERSION,
+            experimental: true,
+        }
+    }
+}
+
+/// What the server said of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerInfo {
+    /// Its version.
+    pub version: Version,
+    /// Its user agent, whole.
+    pub user_agent: String,
+    /// The CODEX_HOME that it uses.
+    pub codex_home: String,
+}
+
+/// One app-server. Clones are the same client; dropping the last one, its sessions included, ends
+/// the server and everything that it started (invariant I12).
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: ClientConfig,
+    state: watch::Sender<ConnectionState>,
+    live: Mutex<Live>,
+    threads: Arc<Threads>,
+    approvals: Approvals,
+}
+
+struct Live {
+    connection: Arc<Connection>,
+    info: ServerInfo,
+    shut_down: bool,
+}
+
+/// The open threads by id.
+#[derive(Default)]
+struct Threads {
+    open: Mutex<HashMap<ThreadId, Weak<Thread>>>,
+}
+
+impl Threads {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ThreadId, Weak<Thread>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, id: &str) -> Option<Arc<Thread>> {
+        self.lock().get(id)?.upgrade()
+    }
+
+    fn insert(&self, thread: &Arc<Thread>) {
+        let mut open = self.lock();
+        open.retain(|_, thread| thread.strong_count() > 0);
+        open.insert(thread.id(), Arc::downgrade(thread));
+    }
+
+    fn remove(&self, id: &str) {
+        self.lock().remove(id);
+    }
+
+    fn all(&self) -> Vec<Arc<Thread>> {
+        self.lock().values().filter_map(Weak::upgrade).collect()
+    }
+}
+
+impl Client {
+    /// Starts an app-server and shakes hands with it.
+    pub async fn connect(config: ClientConfig) -> Result<Self, ConnectError> {
+        let threads = Arc::new(Threads::default());
+        let approvals = Approvals::default();
+        approvals.add_client_hooks(&config.hooks);
+        let (deaths, death) = mpsc::unbounded_channel();
+        let opening = Opening {
+            config: &config,
+            threads: &threads,
+            approvals: &approvals,
+            deaths: &deaths,
+        };
+        let (connection, info) = opening.open(1).await?;
+        let inner = Arc::new(Inner {
+            state: watch::Sender::new(ConnectionState::Ready { generation: 1 }),
+            live: Mutex::new(Live {
+                connection,
+                info,
+                shut_down: false,
+            }),
+            config,
+            threads,
+            approvals,
+        });
+        tokio::spawn(supervise(Arc::downgrade(&inner), deaths, death));
+        Ok(Self { inner })
+    }
+
+    /// How the connection stands, and every change of it.
+    pub fn state(&self) -> watch::Receiver<ConnectionState> {
+        self.inner.state.subscribe()
+    }
+
+    /// What the server said of itself when it was last started.
+    pub fn server_info(&self) -> ServerInfo {
+        self.inner.lock().info.clone()
+    }
+
+    /// The server's process id, when it is a child process.
+    pub fn server_pid(&self) -> Option<u32> {
+        self.inner.lock().connection.pid()
+    }
+
+    /// The approval loop.
+    pub fn approvals(&self) -> &Approvals {
+        &self.inner.approvals
+    }
+
+    /// Starts a thread.
+    pub async fn start_session(&self, config: SessionConfig) -> Result<Session, RpcError> {
+        self.open_session(None, config).await
+    }
+
+    /// Opens a thread that exists. Its history is not read: see [`Session::history`]. Fails when
+    /// another process writes to it (FACTS section 9).
+    pub async fn resume_session(
+        &self,
+        thread: &str,
+        config: SessionConfig,
+    ) -> Result<Session, RpcError> {
+        self.open_session(Some(thread), config).await
+    }
+
+    async fn open_session(
+        &self,
+        resume: Option<&str>,
+        config: SessionConfig,
+    ) -> Result<Session, RpcError> {
+        let mut runner = Runner::new(
+            config
+                .profile
+                .hooks
+                .over(&self.inner.approvals.client_hooks()),
+        );
+        let mut context = HookContext {
+            phase: Phase::PreSessionStart,
+            thread: resume.map(Arc::from),
+            turn: None,
+            cwd: Some(config.cwd.clone()),
+            model: config.profile.model.clone(),
+            prompt: None,
+            metadata: Value::Null,
+            request: None,
+            item: None,
+        };
+        let mut draft = Draft {
+            model: config.profile.model.clone(),
+            ..Draft::default()
+        };
+        runner
+            .before(&context, &mut draft, &config.cwd)
+            .await
+            .map_err(|(hook, reason)| {
+                RpcError::InvalidRequest(
+                    format!("hook {hook:?} does not let the session start: {reason}").into(),
+                )
+            })?;
+        let connection = self.connection().await?;
+        let started = start_thread(&connection, resume, &config, draft.model.as_deref()).await?;
+        let thread = Thread::new(
+            Arc::clone(&started.id),
+            config,
+            started.policy,
+            connection.generation(),
+            resume.is_some(),
+        );
+        self.inner.threads.insert(&thread);
+        context.phase = Phase::PostSessionStart;
+        context.thread = Some(started.id);
+        runner.after(&context).await;
+        Ok(Session::new(self.clone(), thread))
+    }
+
+    /// Threads on disk, newest first, a page at a time. `search` looks in titles and previews.
+    pub async fn list_threads(
+        &self,
+        cursor: Option<&str>,
+        limit: u32,
+        search: Option<&str>,
+    ) -> Result<(Vec<ThreadSummary>, Option<String>), RpcError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Page {
+            data: Vec<ThreadSummary>,
+            next_cursor: Option<String>,
+        }
+        let params = json!({"cursor": cursor, "limit": limit, "searchTerm": search});
+        let page: Page = self.call("thread/list", &params).await?;
+        Ok((page.data, page.next_cursor))
+    }
+
+    /// Calls any method of the server. Waits for a restart that is under way.
+    pub async fn call<R: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: &Value,
+    ) -> Result<R, RpcError> {
+        self.connection().await?.call(method, params).await
+    }
+
+    /// Ends the server: closes its input, waits for it to end, kills what is left of it.
+    pub async fn shutdown(&self) {
+        self.inner.end();
+        let mut state = self.inner.state.subscribe();
+        let _ = state
+            .wait_for(|state| matches!(state, ConnectionState::Closed { .. }))
+            .await;
+    }
+
+    /// The live connection; waits for a restart that is under way.
+    pub(crate) async fn connection(&self) -> Result<Arc<Connection>, RpcError> {
+        let mut state = self.inner.state.subscribe();
+        let now = state
+            .wait_for(|state| !matches!(state, ConnectionState::Restarting { .. }))
+            .await
+            .map_err(|_| RpcError::Closed("the client is gone".into()))?
+            .clone();
+        match now {
+            ConnectionState::Closed { death, failure } => Err(RpcError::Closed(
+                match (failure, death) {
+                    (Some(failure), _) => failure.to_string(),
+                    (None, Some(death)) if !death.asked_for => death.to_string(),
+                    _ => "the client was shut down".to_owned(),
+                }
+                .into(),
+            )),
+            _ => Ok(Arc::clone(&self.inner.lock().connection)),
+        }
+    }
+
+    pub(crate) fn forget(&self, thread: &Thread) {
+        self.inner.threads.remove(&thread.id());
+        let id = thread.id();
+        self.inner
+            .approvals
+            .settle(&Outcome::ThreadClosed, |entry| entry.request.thread == id);
+        thread.end_subscriptions();
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self) {
+        let mut live = self.lock();
+        live.shut_down = true;
+        live.connection.end();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+struct Started {
+    id: ThreadId,
+    policy: EffectivePolicy,
+}
+
+async fn start_thread(
+    connection: &Connection,
+    resume: Option<&str>,
+    config: &SessionConfig,
+    model: Option<&str>,
+) -> Result<Started, RpcError> {
+    #[derive(Deserialize)]
+    struct Answer {
+        thread: Of,
+        #[serde(flatten)]
+        policy: WirePolicy,
+    }
+    #[derive(Deserialize)]
+    struct Of {
+        id: String,
+    }
+    let mut params = config.thread_params(model);
+    let answer: Answer = match resume {
+        Some(thread) => {
+            params["threadId"] = thread.into();
+            // The whole history in one answer is deprecated and slow; it is paged (FACTS section 3).
+            params["excludeTurns"] = true.into();
+            connection.call("thread/resume", &params).await?
+        }
+        None => {
+            if config.ephemeral {
+                params["ephemeral"] = true.into();
+            }
+            connection.call("thread/start", &params).await?
+        }
+    };
+    Ok(Started {
+        id: answer.thread.id.into(),
+        policy: answer.policy.into(),
+    })
+}
+
+struct Opening<'a> {
+    config: &'a ClientConfig,
+    threads: &'a Arc<Threads>,
+    approvals: &'a Approvals,
+    deaths: &'a mpsc::UnboundedSender<Arc<Death>>,
+}
+
+impl Opening<'_> {
+    async fn open(&self, generation: u32) -> Result<(Arc<Connection>, ServerInfo), ConnectError> {
+        let wire = self.config.transport.open().map_err(Arc::new)?;
+        let router = ThreadRouter {
+            generation,
+            threads: Arc::clone(self.threads),
+            approvals: self.approvals.clone(),
+            deaths: self.deaths.clone(),
+            interner: Interner::default(),
+            last: None,
+        };
+        let connection = Connection::open(wire, generation, self.config.limits.clone(), router);
+        match self.shake_hands(&connection).await {
+            Ok(info) => {
+                self.approvals.connected(&connection);
+                Ok((connection, info))
+            }
+            Err(error) => {
+                connection.end();
+                Err(error)
+            }
+        }
+    }
+
+    async fn shake_hands(&self, connection: &Connection) -> Result<ServerInfo, ConnectError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Answer {
+            user_agent: String,
+            #[serde(default)]
+            codex_home: String,
+        }
+        let (name, title, version) = &self.config.identity;
+        let params = json!({
+            "clientInfo": {"name": name, "title": title, "version": version},
+            "capabilities": {"experimentalApi": self.config.experimental},
+        });
+        let answer: Answer = connection
+            .call("initialize", &params)
+            .await
+            .map_err(|error| match error {
+                RpcError::Died { death, .. } => ConnectError::Died(death),
+                error => ConnectError::Handshake(error),
+            })?;
+        let minimum = self.config.minimum_version;
+        let version = Version::from_user_agent(&answer.user_agent).ok_or_else(|| {
+            ConnectError::NoVersion {
+                user_agent: answer.user_agent.clone(),
+            }
+        })?;
+        if version < minimum {
+            return Err(ConnectError::TooOld {
+                found: version,
+                minimum,
+            });
+        }
+        connection.notify("initialized", &json!({}));
+        Ok(ServerInfo {
+            version,
+            user_agent: answer.user_agent,
+            codex_home: answer.codex_home,
+        })
+    }
+}
+
+/// Restarts the server when it dies, until it is not to be restarted any more.
+async fn supervise(
+    client: Weak<Inner>,
+    deaths: mpsc::UnboundedSender<Arc<Death>>,
+    mut death: mpsc::UnboundedReceiver<Arc<Death>>,
+) {
+    let mut attempt = 0;
+    let mut up_since = Instant::now();
+    while let Some(death_now) = death.recv().await {
+        // A server that did not get through the handshake dies too, after it was given up.
+        let Some(live) = client
+            .upgrade()
+            .map(|inner| inner.lock().connection.generation())
+        else {
+            return;
+        };
+        if death_now.generation != live {
+            continue;
+        }
+        if up_since.elapsed() >= STABLE_AFTER {
+            attempt = 0;
+        }
+        let mut failure = None;
+        loop {
+            attempt += 1;
+            let Some(inner) = client.upgrade() else {
+                return;
+            };
+            let delay = match inner.config.restart.delay(attempt, jitter()) {
+                Some(delay) if !death_now.asked_for && !inner.lock().shut_down => delay,
+                _ => {
+                    inner.state.send_replace(ConnectionState::Closed {
+                        death: Some(death_now),
+                        failure,
+                    });
+                    for thread in inner.threads.all() {
+                        thread.end_subscriptions();
+                    }
+                    return;
+                }
+            };
+            tracing::warn!(death = %death_now, attempt, ?delay, "the app-server ended and is started again");
+            inner.state.send_replace(ConnectionState::Restarting {
+                attempt,
+                death: Arc::clone(&death_now),
+                failure: failure.clone(),
+            });
+            drop(inner);
+            tokio::time::sleep(delay).await;
+
+            let Some(inner) = client.upgrade() else {
+                return;
+            };
+            let generation = inner.lock().connection.generation() + attempt;
+            let opening = Opening {
+                config: &inner.config,
+                threads: &inner.threads,
+                approvals: &inner.approvals,
+                deaths: &deaths,
+            };
+            match opening.open(generation).await {
+                Ok((connection, info)) => {
+                    {
+                        let mut live = inner.lock();
+                        if live.shut_down {
+                            connection.end();
+                        }
+                        live.connection = Arc::clone(&connection);
+                        live.info = info;
+                    }
+                    for thread in inner.threads.all() {
+                        tokio::spawn(resume_thread(
+                            Arc::clone(&inner.threads),
+                            Arc::clone(&connection),
+                            thread,
+                        ));
+                    }
+                    inner
+                        .state
+                        .send_replace(ConnectionState::Ready { generation });
+                    up_since = Instant::now();
+                    break;
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+    }
+}
+
+/// Loads a thread again under a new generation.
+async fn resume_thread(threads: Arc<Threads>, connection: Arc<Connection>, thread: Arc<Thread>) {
+    let generation = connection.generation();
+    let old = thread.id();
+    // A thread without a turn is not on disk: there is nothing to resume and nothing to lose.
+    let resume = thread.is_on_disk().then_some(&*old);
+    match start_thread(
+        &connection,
+        resume,
+        &thread.config,
+        thread.config.profile.model.as_deref(),
+    )
+    .await
+    {
+        Ok(started) => {
+            threads.remove(&old);
+            thread.resumed(Arc::clone(&started.id), started.policy, generation);
+            if !thread.is_closed() {
+                threads.insert(&thread);
+            }
+            thread.deliver(Event::Resumed {
+                generation,
+                thread: started.id,
+            });
+        }
+        // The next generation tries again.
+        Err(RpcError::Died { .. }) => {}
+        Err(error) => {
+            tracing::warn!(thread = %old, %error, "a thread could not be resumed");
+            thread.resume_failed(generation, error.clone());
+            thread.deliver(Event::ResumeFailed { error });
+        }
+    }
+}
+
+/// A number from 0 to 1, different from process to process and from call to call.
+fn jitter() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0u8) as f64 / u64::MAX as f64
+}
+
+/// Takes what the server says to the threads that it is about.
+struct ThreadRouter {
+    generation: u32,
+    threads: Arc<Threads>,
+    approvals: Approvals,
+    deaths: mpsc::UnboundedSender<Arc<Death>>,
+    interner: Interner,
+    /// The thread of the last delta: a stream of them looks it up once.
+    last: Option<(ThreadId, Weak<Thread>)>,
+}
+
+impl ThreadRouter {
+    fn thread(&mut self, id: &str) -> Option<Arc<Thread>> {
+        if let Some((last, thread)) = &self.last
+            && **last == *id
+            && let Some(thread) = thread.upgrade()
+            && !thread.is_closed()
+        {
+            return Some(thread);
+        }
+        let thread = self.threads.get(id)?;
+        self.last = Some((Arc::from(id), Arc::downgrade(&thread)));
+        Some(thread)
+    }
+}
+
+impl Router for ThreadRouter {
+    fn notification(&mut self, method: &str, params: &RawValue) {
+        if let Some(part) = protocol::delta_method(method) {
+            match serde_json::from_str::<WireDelta<'_>>(params.get()) {
+                Ok(wire) => {
+                    if let Some(thread) = self.thread(&wire.thread_id) {
+                        let part = part(&wire);
+                        thread.deliver(Event::Delta(self.interner.delta(&wire, part)));
+                    }
+                }
+                Err(error) => tracing::warn!(method, %error, "a delta could not be read"),
+            }
+            return;
+        }
+        let Some(id) = protocol::thread_of(params) else {
+            tracing::debug!(method, "a notification that is about no thread");
+            return;
+        };
+        match method {
+            "serverRequest/resolved" => return self.resolved(params),
+            "turn/completed" => self.turn_ended(&id, params),
+            _ => {}
+        }
+        if let Some(thread) = self.thread(&id) {
+            thread.deliver(protocol::event(method, params));
+        }
+    }
+
+    fn request(&mut self, id: Id, method: &str, params: &RawValue) {
+        let key = Key {
+            generation: self.generation,
+            id,
+        };
+        self.approvals.arrive(key, Request::read(method, params));
+    }
+
+    fn oversized(&mut self) {
+        for thread in self.threads.all() {
+            thread.deliver(Event::Gap { missed: 1 });
+        }
+    }
+
+    fn closed(&mut self, death: Arc<Death>) {
+        let generation = self.generation;
+        self.approvals.settle(&Outcome::ServerDied, |entry| {
+            entry.key.generation == generation
+        });
+        for thread in self.threads.all() {
+            thread.deliver(Event::Disconnected(Arc::clone(&death)));
+        }
+        let _ = self.deaths.send(death);
+    }
+}
+
+impl ThreadRouter {
+    fn resolved(&mut self, params: &RawValue) {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Resolved {
+            request_id: Id,
+        }
+        let Ok(Resolved { request_id }) = serde_json::from_str(params.get()) else {
+            return;
+        };
+        let key = Key {
+            generation: self.generation,
+            id: request_id,
+        };
+        self.approvals
+            .settle(&Outcome::Elsewhere, |entry| entry.key == key);
+    }
+
+    fn turn_ended(&mut self, thread: &str, params: &RawValue) {
+        #[derive(Deserialize)]
+        struct Ended<'a> {
+            #[serde(borrow)]
+            turn: &'a RawValue,
+        }
+        let Some(turn) = serde_json::from_str::<Ended<'_>>(params.get())
+            .ok()
+            .and_then(|ended| protocol::turn(ended.turn))
+        else {
+            return;
+        };
+        let turn: TurnId = turn.id;
+        self.approvals.settle(&Outcome::TurnEnded, |entry| {
+            *entry.request.thread == *thread && entry.request.turn.as_ref() == Some(&turn)
+        });
+    }
+}

@@ -1,0 +1,38 @@
+//! Sessions, run profiles, hooks and a tool-use approval loop over `codex app-server`.
+//!
+//! A [`Client`] holds one app-server: it starts it, restarts it when it dies, and routes what it
+//! says. A [`Session`] is one conversation on it. What an agent wants to do and may not do alone
+//! goes through the [`approval`] loop: [`hooks`] first, then whoever is asked, and every question
+//! gets one answer.
+//!
+//! No UI and no Tauri here: any Rust program can use this crate.
+
+pub mod approval;
+pub mod client;
+mod connection;
+pub mod error;
+pub mod event;
+pub mod history;
+pub mod hooks;
+pub mod item;
+pub mod jsonrpc;
+mod mailbox;
+pub mod policy;
+pub mod profile;
+mod protocol;
+pub mod session;
+pub mod supervisor;
+mod thread;
+pub mod transcript;
+pub mod transport;
+mod turn;
+
+pub use client::{Client, ClientConfig};
+pub use connection::Limits;
+pub use error::{AskError, ConnectError, RpcError, Version};
+pub use event::Event;
+pub use mailbox::Subscription;
+pub use profile::{Prompt, RunProfile, SessionConfig};
+pub use protocol::unwrap_shell;
+pub use session::Session;
+pub use turn::{TurnResult, TurnStream};

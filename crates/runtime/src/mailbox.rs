@@ -1,0 +1,247 @@
+//! A subscriber's queue of events: ordered, bounded, and never in the reader's way.
+//!
+//! The reader puts events in without waiting (invariant I1). A subscriber that keeps up gets each
+//! as it came. One that falls behind gets deltas of the same part of the same item joined, which
+//! loses nothing (invariant I5). One that falls behind by more than the bound gets an
+//! [`Event::Gap`] in place of what does not fit; the ends of turns, deaths and resumes are kept even then, so
+//! nobody waits for something that already happened.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::Notify;
+
+use crate::event::Event;
+
+/// Events in the queue from which on deltas are joined.
+const JOIN_FROM: usize = 256;
+/// Text in the queue, in bytes, at which events are left out.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Events in the queue at which events are left out.
+const MAX_EVENTS: usize = 65_536;
+
+/// Receives a thread's events from the moment it was made. Dropping it ends the subscription.
+pub struct Subscription {
+    shared: Arc<Shared>,
+    /// Taken out of the queue and not given out yet.
+    taken: VecDeque<Event>,
+}
+
+/// The sending end. Events sent after the subscription was dropped go nowhere.
+#[derive(Clone)]
+pub(crate) struct Mailbox {
+    shared: Weak<Shared>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    arrived: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    events: VecDeque<Event>,
+    bytes: usize,
+    closed: bool,
+}
+
+pub(crate) fn mailbox() -> (Mailbox, Subscription) {
+    let shared = Arc::new(Shared {
+        queue: Mutex::default(),
+        arrived: Notify::new(),
+    });
+    let mailbox = Mailbox {
+        shared: Arc::downgrade(&shared),
+    };
+    (
+        mailbox,
+        Subscription {
+            shared,
+            taken: VecDeque::new(),
+        },
+    )
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Mailbox {
+    /// Puts an event in. False when nobody will ever take it out.
+    pub(crate) fn push(&self, event: Event) -> bool {
+        let Some(shared) = self.shared.upgrade() else {
+            return false;
+        };
+        let was_empty = {
+            let mut queue = shared.lock();
+            let was_empty = queue.events.is_empty();
+            queue.push(event);
+            was_empty
+        };
+        if was_empty {
+            shared.arrived.notify_one();
+        }
+        true
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.shared.strong_count() == 0
+    }
+
+    /// No more events will come; what is queued is still given out.
+    pub(crate) fn close(&self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.lock().closed = true;
+            shared.arrived.notify_one();
+        }
+    }
+}
+
+impl Queue {
+    fn push(&mut self, event: Event) {
+        let event = match event {
+            Event::Delta(delta) => {
+                self.bytes += delta.text.len();
+                if self.events.len() >= JOIN_FROM
+                    && let Some(Event::Delta(last)) = self.events.back_mut()
+                    && (&last.item, last.part, &last.turn) == (&delta.item, delta.part, &delta.turn)
+                {
+                    last.text.push_str(&delta.text);
+                    if self.bytes > MAX_BYTES {
+                        self.leave_out();
+                    }
+                    return;
+                }
+                Event::Delta(delta)
+            }
+            event => event,
+        };
+        self.events.push_back(event);
+        if self.bytes > MAX_BYTES || self.events.len() > MAX_EVENTS {
+            self.leave_out();
+        }
+    }
+
+    fn leave_out(&mut self) {
+        let before = self.events.len();
+        let mut missed = 0;
+        let mut kept = VecDeque::new();
+        for event in self.events.drain(..) {
+            match event {
+                Event::Gap { missed: earlier } => missed += earlier,
+                Event::TurnStarted { .. }
+                | Event::TurnCompleted { .. }
+                | Event::Disconnected(_)
+                | Event::Resumed { .. }
+                | Event::ResumeFailed { .. }
+                | Event::Closed { .. } => kept.push_back(event),
+                _ => {}
+            }
+        }
+        missed += (before - kept.len()) as u64;
+        kept.push_front(Event::Gap { missed });
+        self.events = kept;
+        self.bytes = 0;
+        tracing::warn!(missed, "a subscriber is too slow: events were left out");
+    }
+}
+
+impl Subscription {
+    /// The next event; `None` once the client is shut down. Cancel safe.
+    pub async fn recv(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.taken.pop_front() {
+                return Some(event);
+            }
+            {
+                let mut queue = self.shared.lock();
+                if !queue.events.is_empty() {
+                    std::mem::swap(&mut queue.events, &mut self.taken);
+                    queue.bytes = 0;
+                    continue;
+                }
+                if queue.closed {
+                    return None;
+                }
+            }
+            self.shared.arrived.notified().await;
+        }
+    }
+
+    /// An event that is there already, without waiting.
+    pub fn try_recv(&mut self) -> Option<Event> {
+        if self.taken.is_empty() {
+            let mut queue = self.shared.lock();
+            std::mem::swap(&mut queue.events, &mut self.taken);
+            queue.bytes = 0;
+        }
+        self.taken.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Delta, DeltaPart};
+
+    fn delta(item: &str, text: &str) -> Event {
+        Event::Delta(Delta {
+            turn: "u".into(),
+            item: item.into(),
+            part: DeltaPart::AgentMessage,
+            text: text.into(),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_slow_subscriber_gets_joined_deltas_and_every_byte() {
+        let (mailbox, mut subscription) = mailbox();
+        let mut wanted = String::new();
+        for i in 0..10_000 {
+            let text = format!("{i} ");
+            wanted.push_str(&text);
+            assert!(mailbox.push(delta("a", &text)));
+        }
+        mailbox.push(delta("b", "other"));
+        mailbox.close();
+        let (mut found, mut events) = (String::new(), 0);
+        while let Some(Event::Delta(delta)) = subscription.recv().await {
+            if &*delta.item == "a" {
+                found.push_str(&delta.text);
+            }
+            events += 1;
+        }
+        assert_eq!(found, wanted);
+        assert!(events <= JOIN_FROM + 2, "{events} events for 10,001 deltas");
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_a_gap_that_keeps_the_end_of_the_turn() {
+        let (mailbox, mut subscription) = mailbox();
+        mailbox.push(Event::TurnCompleted {
+            turn: "u".into(),
+            outcome: crate::event::TurnOutcome::Completed,
+            duration_ms: None,
+        });
+        for i in 0..=MAX_EVENTS {
+            mailbox.push(delta(if i % 2 == 0 { "a" } else { "b" }, "x"));
+        }
+        assert!(
+            matches!(subscription.recv().await, Some(Event::Gap { missed }) if missed > 60_000)
+        );
+        assert!(matches!(
+            subscription.recv().await,
+            Some(Event::TurnCompleted { .. })
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_dropped_subscription_takes_nothing() {
+        let (mailbox, subscription) = mailbox();
+        drop(subscription);
+        assert!(mailbox.is_dead());
+        assert!(!mailbox.push(delta("a", "x")));
+    }
+}

@@ -1,0 +1,232 @@
+//! A thread that this client holds open: who listens, what runs, under which generation it is loaded.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::error::RpcError;
+use crate::event::{Event, ThreadId, TurnId};
+use crate::mailbox::{self, Mailbox, Subscription};
+use crate::policy::EffectivePolicy;
+use crate::profile::SessionConfig;
+
+pub(crate) struct Thread {
+    pub(crate) config: SessionConfig,
+    state: Mutex<State>,
+    loaded: watch::Sender<Loaded>,
+    turns: watch::Sender<Turns>,
+    closed: AtomicBool,
+}
+
+struct State {
+    id: ThreadId,
+    policy: EffectivePolicy,
+    /// It has had a turn, so it is on disk and can be resumed (FACTS section 9).
+    on_disk: bool,
+    subscribers: Vec<Mailbox>,
+}
+
+/// Under which generation of the server the thread is loaded.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    pub(crate) generation: u32,
+    /// Resuming it under that generation failed.
+    pub(crate) failure: Option<RpcError>,
+}
+
+/// What runs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Turns {
+    /// `turn/start` calls that were sent and not answered yet.
+    pub(crate) starting: u32,
+    /// A turn that the server promised in its answer and that was not seen yet: it cannot be
+    /// interrupted before it was (FACTS section 2, "Race").
+    pub(crate) expected: Option<TurnId>,
+    /// The turn that runs.
+    pub(crate) running: Option<TurnId>,
+    /// The last turn that ended.
+    pub(crate) ended: Option<TurnId>,
+}
+
+impl Turns {
+    /// A turn is on its way that does not run yet.
+    pub(crate) fn is_coming(&self) -> bool {
+        self.running.is_none() && (self.starting > 0 || self.expected.is_some())
+    }
+}
+
+impl Thread {
+    pub(crate) fn new(
+        id: ThreadId,
+        config: SessionConfig,
+        policy: EffectivePolicy,
+        generation: u32,
+        on_disk: bool,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            config,
+            state: Mutex::new(State {
+                id,
+                policy,
+                on_disk,
+                subscribers: Vec::new(),
+            }),
+            loaded: watch::Sender::new(Loaded {
+                generation,
+                failure: None,
+            }),
+            turns: watch::Sender::default(),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn id(&self) -> ThreadId {
+        Arc::clone(&self.lock().id)
+    }
+
+    pub(crate) fn policy(&self) -> EffectivePolicy {
+        self.lock().policy.clone()
+    }
+
+    pub(crate) fn is_on_disk(&self) -> bool {
+        self.lock().on_disk
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Marks it closed; true for the first to do so.
+    pub(crate) fn close(&self) -> bool {
+        !self.closed.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn subscribe(&self) -> Subscription {
+        let (mailbox, subscription) = mailbox::mailbox();
+        self.lock().subscribers.push(mailbox);
+        subscription
+    }
+
+    /// Gives an event to every subscriber, after taking from it what this thread keeps.
+    pub(crate) fn deliver(&self, event: Event) {
+        self.note(&event);
+        let mut state = self.lock();
+        let Some(last) = state.subscribers.len().checked_sub(1) else {
+            return;
+        };
+        let mut dead = false;
+        for subscriber in &state.subscribers[..last] {
+            dead |= !subscriber.push(event.clone());
+        }
+        // The last one takes the event itself: with one subscriber nothing is copied.
+        dead |= !state.subscribers[last].push(event);
+        if dead {
+            state.subscribers.retain(|subscriber| !subscriber.is_dead());
+        }
+    }
+
+    fn note(&self, event: &Event) {
+        match event {
+            Event::TurnStarted { turn, .. } => {
+                self.lock().on_disk = true;
+                self.turns.send_modify(|turns| {
+                    turns.running = Some(Arc::clone(turn));
+                    turns.expected = None;
+                });
+            }
+            Event::TurnCompleted { turn, .. } => self.turns.send_modify(|turns| {
+                turns.running = None;
+                turns.expected = None;
+                turns.ended = Some(Arc::clone(turn));
+            }),
+            Event::Disconnected(_) => self.turns.send_modify(|turns| {
+                turns.ended = turns.running.take();
+                turns.expected = None;
+            }),
+            Event::PolicyChanged(policy) => self.lock().policy = policy.clone(),
+            _ => {}
+        }
+    }
+
+    /// Loaded again, perhaps under another id.
+    pub(crate) fn resumed(&self, id: ThreadId, policy: EffectivePolicy, generation: u32) {
+        {
+            let mut state = self.lock();
+            state.id = id;
+            state.policy = policy;
+        }
+        self.loaded.send_replace(Loaded {
+            generation,
+            failure: None,
+        });
+    }
+
+    pub(crate) fn resume_failed(&self, generation: u32, error: RpcError) {
+        self.loaded.send_replace(Loaded {
+            generation,
+            failure: Some(error),
+        });
+    }
+
+    /// Waits until the thread is loaded under `generation` or a later one.
+    pub(crate) async fn loaded(&self, generation: u32) -> Result<(), RpcError> {
+        let mut loaded = self.loaded.subscribe();
+        let closed = |_| RpcError::Closed("the client is gone".into());
+        let now = loaded
+            .wait_for(|now| now.generation >= generation)
+            .await
+            .map_err(closed)?;
+        match &now.failure {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn turns(&self) -> watch::Receiver<Turns> {
+        self.turns.subscribe()
+    }
+
+    /// Counts a `turn/start` until it is answered, or given up.
+    pub(crate) fn starting(self: &Arc<Self>) -> Starting {
+        self.turns.send_modify(|turns| turns.starting += 1);
+        Starting {
+            thread: Arc::clone(self),
+        }
+    }
+
+    pub(crate) fn end_subscriptions(&self) {
+        for subscriber in self.lock().subscribers.drain(..) {
+            subscriber.close();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A `turn/start` under way.
+pub(crate) struct Starting {
+    thread: Arc<Thread>,
+}
+
+impl Starting {
+    /// The server took it. It may be a turn that runs already: then the prompt joins that one (FACTS
+    /// section 3).
+    pub(crate) fn accepted(self, turn: &TurnId) {
+        self.thread.turns.send_modify(|turns| {
+            if turns.running.as_ref() != Some(turn) && turns.ended.as_ref() != Some(turn) {
+                turns.expected = Some(Arc::clone(turn));
+            }
+        });
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        self.thread
+            .turns
+            .send_modify(|turns| turns.starting = turns.starting.saturating_sub(1));
+    }
+}

@@ -1,0 +1,573 @@
+//! What each event does to a transcript.
+
+use std::sync::Arc;
+
+use super::content::{self, Content, PART_BREAK};
+use super::row::{Note, RowKind, RowStatus, Slot, Trouble, Turn, TurnState};
+use super::text::{Text, capped};
+use super::{PENDING, Transcript};
+use crate::event::{Delta, DeltaPart, Event, TurnFailure, TurnId, TurnOutcome};
+use crate::item::Item;
+use crate::supervisor::Death;
+
+impl Transcript {
+    /// Takes in what happened on the thread. The order is that of the server; repeated events do nothing.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::TurnStarted { turn, at_ms } => self.turn_started(turn, *at_ms),
+            Event::TurnCompleted {
+                turn,
+                outcome,
+                duration_ms,
+            } => {
+                self.turn_ended(turn, outcome, *duration_ms);
+            }
+            Event::ItemStarted { turn, item } => self.take_item(turn, item, false),
+            Event::ItemCompleted { turn, item } => self.take_item(turn, item, true),
+            Event::Delta(delta) => self.delta(delta),
+            Event::PlanUpdated {
+                turn,
+                explanation,
+                steps,
+            } => {
+                self.goes_on(turn);
+                self.set(
+                    turn,
+                    Slot::Plan,
+                    content::plan(explanation.as_deref(), steps),
+                );
+            }
+            Event::Error {
+                turn,
+                failure,
+                will_retry,
+            } => self.failed(turn, failure, *will_retry),
+            Event::Warning { message } => self.warned(message),
+            Event::Reverted => self.note(Note::Reverted),
+            Event::Closed { how } => self.note(Note::Closed { how }),
+            Event::Gap { missed } => self.gap(*missed),
+            Event::Disconnected(death) => self.disconnected(death),
+            Event::Resumed { .. } => self.resumed(),
+            Event::ResumeFailed { error } => {
+                self.once(RowKind::Trouble(Trouble::ResumeFailed {
+                    reason: capped(&error.to_string(), content::MESSAGE),
+                }));
+            }
+            // What these say is not part of what was said and done.
+            Event::DiffUpdated { .. }
+            | Event::TokenUsage(_)
+            | Event::Status(_)
+            | Event::Renamed { .. }
+            | Event::PolicyChanged(_)
+            | Event::Unknown { .. } => {}
+        }
+        self.trim();
+    }
+
+    fn turn_started(&mut self, turn: &TurnId, at_ms: Option<i64>) {
+        if self.gone.contains(turn) {
+            return;
+        }
+        // A thread runs one turn at a time: the end of any other was missed.
+        let missed: Vec<TurnId> = self
+            .turns
+            .iter()
+            .filter(|other| other.state == TurnState::Running && other.id != *turn)
+            .map(|other| other.id.clone())
+            .collect();
+        for other in missed {
+            self.turn_ended(&other, &TurnOutcome::Completed, None);
+        }
+        self.ensure_turn(turn);
+        let revision = self.revision + 1;
+        if let Some(found) = self.turn_mut(turn)
+            && found.started_at_ms.is_none()
+            && at_ms.is_some()
+        {
+            found.started_at_ms = at_ms;
+            found.changed_at = revision;
+            self.revision = revision;
+        }
+    }
+
+    /// Makes sure that there is such a turn, unless it left. A lost one turns out to run on.
+    pub(super) fn ensure_turn(&mut self, id: &TurnId) {
+        if id.is_empty() {
+            return;
+        }
+        let revision = self.revision + 1;
+        if let Some(turn) = self.turn_mut(id) {
+            if turn.lost {
+                turn.lost = false;
+                turn.state = TurnState::Running;
+                turn.changed_at = revision;
+                self.revision = revision;
+            }
+            return;
+        }
+        self.turns.push_back(Turn {
+            id: id.clone(),
+            state: TurnState::Running,
+            started_at_ms: None,
+            duration_ms: None,
+            changed_at: revision,
+            lost: false,
+            rows: 0,
+        });
+        self.revision = revision;
+    }
+
+    pub(super) fn turn_ended(
+        &mut self,
+        id: &TurnId,
+        outcome: &TurnOutcome,
+        duration_ms: Option<i64>,
+    ) {
+        if self.gone.contains(id) {
+            return;
+        }
+        self.ensure_turn(id);
+        self.drop_retry(id);
+        self.close(Some(id));
+        let state = match outcome {
+            TurnOutcome::Completed => TurnState::Completed,
+            TurnOutcome::Interrupted => TurnState::Interrupted,
+            TurnOutcome::Failed(failure) => {
+                self.set_failure(id, failure);
+                TurnState::Failed
+            }
+        };
+        let revision = self.revision + 1;
+        if let Some(turn) = self.turn_mut(id)
+            && (turn.state != state || turn.duration_ms != duration_ms)
+        {
+            turn.state = state;
+            turn.duration_ms = duration_ms.or(turn.duration_ms);
+            turn.lost = false;
+            turn.changed_at = revision;
+            self.revision = revision;
+        }
+    }
+
+    /// Closes the open rows of a turn, or of all.
+    fn close(&mut self, turn: Option<&TurnId>) {
+        let open: Vec<i32> = self
+            .open
+            .iter()
+            .copied()
+            .filter(|ordinal| {
+                turn.is_none_or(|id| self.rows.get(ordinal).is_some_and(|row| row.turn == *id))
+            })
+            .collect();
+        for ordinal in open {
+            self.close_row(ordinal);
+        }
+    }
+
+    pub(super) fn close_row(&mut self, ordinal: i32) {
+        let Some(row) = self.rows.get(&ordinal) else {
+            return;
+        };
+        if let Slot::Item(item) = &row.slot {
+            self.waiting.remove(item);
+        }
+        if is_empty_prose(&row.kind, &row.text) {
+            self.remove(ordinal);
+        } else {
+            self.edit(ordinal, |row| row.kind.close());
+        }
+    }
+
+    /// Closes the words of a turn that were cut off: nothing more will come of them (FACTS section 7).
+    fn close_words(&mut self, turn: &TurnId) {
+        let open: Vec<i32> = self
+            .open
+            .iter()
+            .copied()
+            .filter(|ordinal| {
+                self.rows.get(ordinal).is_some_and(|row| {
+                    row.turn == *turn
+                        && matches!(row.kind, RowKind::Agent { .. } | RowKind::Reasoning { .. })
+                })
+            })
+            .collect();
+        for ordinal in open {
+            self.close_row(ordinal);
+        }
+    }
+
+    pub(super) fn take_item(&mut self, turn: &TurnId, item: &Item, done: bool) {
+        self.goes_on(turn);
+        let mut content = content::of(item, done);
+        if content.kind.status() == Some(RowStatus::Running) && self.waiting.contains(&item.id) {
+            content.kind.set_status(RowStatus::WaitsForYou);
+        }
+        if done {
+            self.waiting.remove(&item.id);
+        }
+        let slot = Slot::Item(item.id.clone());
+        match self.index.get(&(turn.clone(), slot.clone())).copied() {
+            Some(ordinal) => self.update_item(ordinal, item, content, done),
+            None if done
+                && content.text.as_deref().is_none_or(str::is_empty)
+                && is_prose(&content.kind) => {}
+            None => {
+                if self.gone.contains(turn) {
+                    return;
+                }
+                self.ensure_turn(turn);
+                if let RowKind::User { client_id, .. } = &content.kind {
+                    if let Some(client_id) = client_id {
+                        self.fail_pending(client_id);
+                    }
+                    // A message to a running turn cuts off what is being said (FACTS section 3).
+                    self.close_words(turn);
+                }
+                let mut text = Text::new(content.cap);
+                text.push(content.text.as_deref().unwrap_or_default());
+                self.append(turn, slot, item.started_at_ms, content.kind, text);
+            }
+        }
+    }
+
+    fn update_item(&mut self, ordinal: i32, item: &Item, content: Content, done: bool) {
+        let Some(row) = self.rows.get_mut(&ordinal) else {
+            return;
+        };
+        if !done && !row.is_open() {
+            return;
+        }
+        if done && is_prose(&content.kind) && content.text.as_deref().is_none_or(str::is_empty) {
+            self.remove(ordinal);
+            return;
+        }
+        // What is known when an item begins never shortens what was streamed of it.
+        let text = content
+            .text
+            .filter(|text| done || text.len() > row.text.len());
+        let same = row.kind == content.kind
+            && row.at_ms.is_some() >= item.started_at_ms.is_some()
+            && text
+                .as_deref()
+                .is_none_or(|text| row.text.cut().is_none() && row.text.as_str() == text);
+        if same {
+            return;
+        }
+        self.edit(ordinal, |row| {
+            let diffs_differ = matches!((&row.kind, &content.kind),
+                (RowKind::Files { files: old, .. }, RowKind::Files { files: new, .. }) if old != new);
+            row.kind = content.kind;
+            row.at_ms = row.at_ms.or(item.started_at_ms);
+            if let Some(text) = text {
+                row.text.set(&text);
+                row.parts.clear();
+            }
+            if diffs_differ {
+                row.text.renew();
+            }
+        });
+    }
+
+    fn delta(&mut self, delta: &Delta) {
+        if delta.text.is_empty() {
+            return;
+        }
+        if !matches!(delta.part, DeltaPart::CommandOutput | DeltaPart::FileOutput) {
+            self.goes_on(&delta.turn);
+        }
+        let id = (delta.turn.clone(), Slot::Item(delta.item.clone()));
+        let ordinal = match self.index.get(&id).copied() {
+            Some(ordinal) => ordinal,
+            None if self.gone.contains(&delta.turn) => return,
+            None => self.begun_elsewhere(delta),
+        };
+        self.edit(ordinal, |row| match (&mut row.kind, delta.part) {
+            (RowKind::Note(_) | RowKind::Compaction { .. } | RowKind::WebSearch { .. }, _) => {}
+            (RowKind::Reasoning { .. }, part) => {
+                grow_reasoning(&mut row.parts, &mut row.text, part, &delta.text)
+            }
+            (RowKind::Command { status, .. }, _) => {
+                row.text.push(&delta.text);
+                // Its turn is over and it runs on (FACTS section 7).
+                if *status == RowStatus::Stopped {
+                    *status = RowStatus::Running;
+                }
+            }
+            _ => row.text.push(&delta.text),
+        });
+    }
+
+    /// Makes a row for an item that began before this client listened.
+    fn begun_elsewhere(&mut self, delta: &Delta) -> i32 {
+        self.ensure_turn(&delta.turn);
+        let running = self
+            .turn_mut(&delta.turn)
+            .is_some_and(|turn| turn.state == TurnState::Running);
+        let work = match self.waiting.contains(&delta.item) {
+            true => RowStatus::WaitsForYou,
+            false => RowStatus::Running,
+        };
+        let (kind, cap) = match delta.part {
+            DeltaPart::AgentMessage | DeltaPart::Plan => {
+                (RowKind::Agent { streaming: running }, content::PROSE)
+            }
+            DeltaPart::ReasoningSummary(_) | DeltaPart::ReasoningText(_) => {
+                (RowKind::Reasoning { streaming: running }, content::PROSE)
+            }
+            DeltaPart::CommandOutput => (
+                RowKind::Command {
+                    command: String::new(),
+                    cwd: String::new(),
+                    status: work,
+                    exit_code: None,
+                    duration_ms: None,
+                    by_user: false,
+                },
+                content::OUTPUT,
+            ),
+            DeltaPart::FileOutput => (
+                RowKind::Files {
+                    files: Vec::new(),
+                    more: 0,
+                    status: work,
+                },
+                content::OUTPUT,
+            ),
+        };
+        self.append(
+            &delta.turn,
+            Slot::Item(delta.item.clone()),
+            None,
+            kind,
+            Text::new(cap),
+        )
+    }
+
+    /// The turn does something: an attempt that was tried again succeeded.
+    fn goes_on(&mut self, turn: &TurnId) {
+        if self.retry.is_some() {
+            self.drop_retry(turn);
+        }
+    }
+
+    pub(super) fn drop_retry(&mut self, turn: &TurnId) {
+        if let Some(ordinal) = self.retry
+            && self.rows.get(&ordinal).is_some_and(|row| row.turn == *turn)
+        {
+            self.remove(ordinal);
+        }
+    }
+
+    fn failed(&mut self, turn: &TurnId, failure: &TurnFailure, retrying: bool) {
+        if self.gone.contains(turn) {
+            return;
+        }
+        self.ensure_turn(turn);
+        self.close_words(turn);
+        if !retrying {
+            self.drop_retry(turn);
+            self.set_failure(turn, failure);
+            return;
+        }
+        if self
+            .turn_mut(turn)
+            .is_none_or(|turn| turn.state != TurnState::Running)
+        {
+            return;
+        }
+        let kind = RowKind::Trouble(Trouble::Failed {
+            failure: content::failure(failure),
+            retrying,
+        });
+        match self.retry {
+            Some(ordinal) if self.rows.get(&ordinal).is_some_and(|row| row.turn == *turn) => {
+                self.edit(ordinal, |row| row.kind = kind);
+            }
+            _ => {
+                let slot = self.next_once();
+                self.retry = Some(self.append(turn, slot, None, kind, Text::new(0)));
+            }
+        }
+    }
+
+    fn set_failure(&mut self, turn: &TurnId, failure: &TurnFailure) {
+        let failure = content::failure(failure);
+        self.set(
+            turn,
+            Slot::Failure,
+            RowKind::Trouble(Trouble::Failed {
+                failure,
+                retrying: false,
+            }),
+        );
+    }
+
+    /// Puts up a row of which a turn has one, or changes it.
+    fn set(&mut self, turn: &TurnId, slot: Slot, kind: RowKind) {
+        match self.index.get(&(turn.clone(), slot.clone())).copied() {
+            Some(ordinal) if self.rows.get(&ordinal).is_some_and(|row| row.kind == kind) => {}
+            Some(ordinal) => self.edit(ordinal, |row| row.kind = kind),
+            None if self.gone.contains(turn) => {}
+            None => {
+                self.ensure_turn(turn);
+                self.append(turn, slot, None, kind, Text::new(0));
+            }
+        }
+    }
+
+    /// Warnings come again with every turn: one is said once.
+    fn warned(&mut self, message: &str) {
+        let note = Note::Warning {
+            message: capped(message, content::MESSAGE),
+        };
+        if !self
+            .rows
+            .values()
+            .any(|row| matches!(&row.kind, RowKind::Note(other) if *other == note))
+        {
+            self.note(note);
+        }
+    }
+
+    fn gap(&mut self, missed: u64) {
+        if let Some((&ordinal, row)) = self.rows.range(..PENDING).next_back()
+            && let RowKind::Note(Note::Gap { missed: before }) = row.kind
+        {
+            let missed = missed.saturating_add(before);
+            self.edit(ordinal, |row| {
+                row.kind = RowKind::Note(Note::Gap { missed })
+            });
+        } else {
+            self.note(Note::Gap { missed });
+        }
+    }
+
+    fn disconnected(&mut self, death: &Arc<Death>) {
+        let running: Vec<TurnId> = self
+            .turns
+            .iter()
+            .filter(|turn| turn.state == TurnState::Running)
+            .map(|turn| turn.id.clone())
+            .collect();
+        if let Some(ordinal) = self.retry {
+            self.remove(ordinal);
+        }
+        self.close(None);
+        self.waiting.clear();
+        let turn: TurnId = running.last().cloned().unwrap_or_else(|| "".into());
+        for id in &running {
+            let revision = self.tick();
+            if let Some(turn) = self.turn_mut(id) {
+                turn.state = TurnState::Interrupted;
+                turn.lost = true;
+                turn.changed_at = revision;
+            }
+        }
+        let cut_short = !running.is_empty();
+        let kind = |cut_short| {
+            RowKind::Trouble(Trouble::Disconnected {
+                death: death.clone(),
+                cut_short,
+                resumed: false,
+            })
+        };
+        // One that dies again and again is one trouble.
+        if let Some((&ordinal, row)) = self.rows.range(..PENDING).next_back()
+            && let RowKind::Trouble(Trouble::Disconnected {
+                cut_short: before, ..
+            }) = row.kind
+        {
+            let kind = kind(cut_short || before);
+            self.edit(ordinal, |row| row.kind = kind);
+        } else {
+            let slot = self.next_once();
+            self.append(&turn, slot, None, kind(cut_short), Text::new(0));
+        }
+    }
+
+    fn resumed(&mut self) {
+        let lost: Vec<i32> = self
+            .rows
+            .values()
+            .filter(|row| {
+                matches!(
+                    row.kind,
+                    RowKind::Trouble(Trouble::Disconnected { resumed: false, .. })
+                )
+            })
+            .map(|row| row.ordinal)
+            .collect();
+        for ordinal in lost {
+            self.edit(ordinal, |row| {
+                if let RowKind::Trouble(Trouble::Disconnected { resumed, .. }) = &mut row.kind {
+                    *resumed = true;
+                }
+            });
+        }
+    }
+
+    fn note(&mut self, note: Note) {
+        self.once(RowKind::Note(note));
+    }
+
+    /// Puts up a row for something that happens once, in the running turn if there is one.
+    fn once(&mut self, kind: RowKind) {
+        let turn = self
+            .running()
+            .map_or_else(|| "".into(), |turn| turn.id.clone());
+        let slot = self.next_once();
+        self.append(&turn, slot, None, kind, Text::new(0));
+    }
+
+    fn next_once(&mut self) -> Slot {
+        self.once += 1;
+        Slot::Once(self.once)
+    }
+}
+
+fn is_prose(kind: &RowKind) -> bool {
+    matches!(kind, RowKind::Agent { .. } | RowKind::Reasoning { .. })
+}
+
+/// Words that were never said: models reason in secret and leave such items.
+fn is_empty_prose(kind: &RowKind, text: &Text) -> bool {
+    is_prose(kind) && text.is_empty()
+}
+
+/// Lets a part of a reasoning grow; the parts stand in their order, the summary first. `parts` has where
+/// each ends in the text.
+fn grow_reasoning(
+    parts: &mut Vec<(DeltaPart, usize)>,
+    text: &mut Text,
+    part: DeltaPart,
+    more: &str,
+) {
+    let rank = |part: DeltaPart| match part {
+        DeltaPart::ReasoningSummary(index) => (0, index),
+        DeltaPart::ReasoningText(index) => (1, index),
+        _ => (2, 0),
+    };
+    if parts.is_empty() && !text.is_empty() {
+        // Its text came whole: where its parts end is not known.
+        text.push(more);
+        return;
+    }
+    let place = parts.partition_point(|(other, _)| rank(*other) < rank(part));
+    let before = place
+        .checked_sub(1)
+        .and_then(|before| parts.get(before))
+        .map(|(_, end)| *end);
+    let (at, lead, trail) = match (parts.get(place), before) {
+        (Some((other, end)), _) if *other == part => (*end, "", ""),
+        (_, Some(end)) => (end, PART_BREAK, ""),
+        (Some(_), None) => (0, "", PART_BREAK),
+        (None, None) => (0, "", ""),
+    };
+    if parts.get(place).is_none_or(|(other, _)| *other != part) {
+        parts.insert(place, (part, at));
+    }
+    text.insert(at, &[lead, more, trail].concat());
+    for (index, (_, end)) in parts.iter_mut().enumerate().skip(place) {
+        *end += lead.len() + more.len() + if index > place { trail.len() } else { 0 };
+    }
+}

@@ -1,0 +1,862 @@
+// Generated from crates/contract by its test; `make contract` writes it anew. Do not edit.
+
+/**
+ * Where a person answered from.
+ */
+export type AnsweredFrom = "desk" | "dialog";
+
+/**
+ * Everything that a window needs to draw itself before the first event.
+ */
+export type AppState = { 
+/**
+ * Version of Countersign.
+ */
+version: string, 
+/**
+ * The sessions in tab order.
+ */
+sessions: SessionList, 
+/**
+ * Open questions, oldest first.
+ */
+approvals: Array<Approval>, 
+/**
+ * The profiles in the person's order.
+ */
+profiles: Array<Profile>, 
+/**
+ * Notices that nobody dismissed yet, oldest first.
+ */
+notices: Array<Notice>, 
+/**
+ * Settings of the app.
+ */
+settings: Settings, 
+/**
+ * The person's home folder, to shorten paths with.
+ */
+home: string, };
+
+/**
+ * One open question. The native dialog, the card in its session and the entry in the region
+ * "Approvals" are views of this.
+ */
+export type Approval = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * The session that asks.
+ */
+session: string, 
+/**
+ * Its title when it asked.
+ */
+sessionTitle: string, 
+/**
+ * Its profile.
+ */
+profile: string, 
+/**
+ * The folder it works in.
+ */
+folder: string, 
+/**
+ * When the question arrived.
+ */
+askedAt: number, 
+/**
+ * What is asked, in a few words: the accessible name of its card, e.g. "Run echo made > made.txt".
+ */
+name: string, 
+/**
+ * What exactly is asked.
+ */
+subject: Subject, 
+/**
+ * The agent's reason, in its own words.
+ */
+reason: string | null, 
+/**
+ * What allowing means here, one short sentence each, e.g. "Runs outside the sandbox."
+ */
+consequences: Array<string>, 
+/**
+ * The answers on offer, in the order to show them. The first denial is the default.
+ */
+choices: Array<Choice>, 
+/**
+ * The transcript row that it belongs to, once known.
+ */
+row: string | null, 
+/**
+ * The request as it came, for whoever wants to see it.
+ */
+raw: unknown, };
+
+/**
+ * How a question was settled.
+ */
+export type ApprovalOutcome = { "kind": "answered", 
+/**
+ * With what.
+ */
+choice: ChoiceId, 
+/**
+ * From where.
+ */
+by: AnsweredFrom, } | { "kind": "hook", 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * It allowed.
+ */
+allowed: boolean, } | { "kind": "elsewhere" } | { "kind": "turnEnded" } | { "kind": "sessionClosed" } | { "kind": "serverDied" };
+
+/**
+ * When the agent asks before it acts.
+ */
+export type ApprovalPolicy = "untrusted" | "onRequest" | "never";
+
+/**
+ * An open question is settled: every view of it closes.
+ */
+export type ApprovalResolved = { 
+/**
+ * Which one.
+ */
+id: string, 
+/**
+ * Its session.
+ */
+session: string, 
+/**
+ * How it was settled.
+ */
+outcome: ApprovalOutcome, };
+
+/**
+ * What happens to a file.
+ */
+export type ChangeKind = "add" | "delete" | "update";
+
+/**
+ * One answer on offer.
+ */
+export type Choice = { 
+/**
+ * Which one.
+ */
+id: ChoiceId, 
+/**
+ * The words on its button.
+ */
+label: string, 
+/**
+ * What it will do, exactly and in full; shown with the button.
+ */
+effect: string, 
+/**
+ * It allows something.
+ */
+allows: boolean, 
+/**
+ * Its effect outlives the session: it takes a second click, and is never a default.
+ */
+lasting: boolean, };
+
+/**
+ * Which answer.
+ */
+export type ChoiceId = "allowOnce" | "allowForSession" | "allowByRule" | "allowHost" | "denyHost" | "deny" | "denyAndStop";
+
+/**
+ * The error of every command.
+ */
+export type CommandError = { 
+/**
+ * For decisions in code. Never match on the words.
+ */
+code: ErrorCode, 
+/**
+ * For people.
+ */
+problem: Problem, 
+/**
+ * The form field at fault, for [`ErrorCode::Invalid`]: the contract's field name.
+ */
+field: string | null, };
+
+/**
+ * How full the model's context is.
+ */
+export type ContextUse = { 
+/**
+ * Tokens in use.
+ */
+used: number, 
+/**
+ * Tokens that fit.
+ */
+window: number, };
+
+/**
+ * When a native dialog appears for a question.
+ */
+export type DialogMode = "always" | "whenUnfocused" | "never";
+
+/**
+ * What lies before the first row of the window.
+ */
+export type Earlier = "nothing" | "more" | "loading";
+
+/**
+ * The closed set of codes. One exists only where a caller acts on it.
+ */
+export type ErrorCode = "invalid" | "notFound" | "stale" | "unavailable" | "refused" | "storage" | "internal";
+
+/**
+ * One file of a change.
+ */
+export type FileChange = { 
+/**
+ * Its path, absolute as the app-server gave it.
+ */
+path: string, 
+/**
+ * Where it moves to.
+ */
+movedTo: string | null, 
+/**
+ * What happens to it.
+ */
+change: ChangeKind, 
+/**
+ * Lines added.
+ */
+added: number, 
+/**
+ * Lines removed.
+ */
+removed: number, 
+/**
+ * The diff as safe HTML.
+ */
+diffHtml: string, };
+
+/**
+ * A changed file in a row; its diff is the block at the same index.
+ */
+export type FileSummary = { 
+/**
+ * Its path.
+ */
+path: string, 
+/**
+ * Where it moved to.
+ */
+movedTo: string | null, 
+/**
+ * What happened to it.
+ */
+change: ChangeKind, 
+/**
+ * Lines added.
+ */
+added: number, 
+/**
+ * Lines removed.
+ */
+removed: number, };
+
+/**
+ * An answer that came after the question was settled, and did nothing.
+ */
+export type LateAnswer = { 
+/**
+ * The question's name.
+ */
+name: string, 
+/**
+ * The answer that was given.
+ */
+choice: ChoiceId, 
+/**
+ * Where it was given.
+ */
+by: AnsweredFrom, };
+
+/**
+ * Something worth saying that belongs to no turn.
+ */
+export type Notice = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * How much it matters.
+ */
+level: NoticeLevel, 
+/**
+ * The session that it is about, if any.
+ */
+session: string | null, 
+/**
+ * What to say.
+ */
+problem: Problem, 
+/**
+ * When it was raised.
+ */
+at: number, };
+
+/**
+ * How much a notice matters.
+ */
+export type NoticeLevel = "info" | "warning" | "error";
+
+/**
+ * One step of a plan.
+ */
+export type PlanStep = { 
+/**
+ * What is to be done.
+ */
+text: string, 
+/**
+ * How it stands.
+ */
+status: StepStatus, };
+
+/**
+ * A trouble in the three parts in which the UI shows it: what happened, what it means for the
+ * person's work, and what to do next.
+ */
+export type Problem = { 
+/**
+ * What happened, one sentence.
+ */
+what: string, 
+/**
+ * What it means for the person's work. Empty when `what` says it all.
+ */
+meaning: string, 
+/**
+ * What to do next. Empty only when nothing needs doing.
+ */
+remedy: string, 
+/**
+ * Technical lines for whoever wants them: an error chain, the last lines of stderr.
+ */
+details: string | null, };
+
+/**
+ * A profile: which codex, which account, which model, and what it may do.
+ */
+export type Profile = { 
+/**
+ * Its id; never changes.
+ */
+id: string, 
+/**
+ * Where it came from. Decides what of it can be changed.
+ */
+origin: ProfileOrigin, 
+/**
+ * Unique among profiles, not empty.
+ */
+name: string, 
+/**
+ * The mark on its tabs and cards.
+ */
+color: ProfileColor, 
+/**
+ * The codex executable, absolute. `None`: found as DESIGN section 5 says.
+ */
+codexBinary: string | null, 
+/**
+ * CODEX_HOME, absolute. `None`: Codex's own default.
+ */
+codexHome: string | null, 
+/**
+ * Variables added to the environment of its app-server. Not for secrets: they are stored in
+ * plain text.
+ */
+environment: { [key in string]: string }, 
+/**
+ * `model_provider` of Codex's config. `None`: as configured there.
+ */
+modelProvider: string | null, 
+/**
+ * `None`: as configured in Codex.
+ */
+model: string | null, 
+/**
+ * Reasoning effort, a name that the model knows, e.g. "high". `None`: the model's default.
+ */
+effort: string | null, 
+/**
+ * What commands may touch.
+ */
+sandbox: SandboxMode, 
+/**
+ * When the agent asks.
+ */
+approval: ApprovalPolicy, 
+/**
+ * Instructions for the agent, put before the conversation.
+ */
+developerInstructions: string, 
+/**
+ * When a native dialog appears.
+ */
+dialogs: DialogMode, };
+
+/**
+ * The mark of a profile.
+ */
+export type ProfileColor = "gray" | "violet" | "blue" | "teal" | "green" | "orange" | "pink";
+
+/**
+ * Where a profile came from.
+ */
+export type ProfileOrigin = "demo" | "user";
+
+/**
+ * What the person sets in a profile.
+ */
+export type ProfileSettings = { 
+/**
+ * Unique among profiles, not empty.
+ */
+name: string, 
+/**
+ * The mark on its tabs and cards.
+ */
+color: ProfileColor, 
+/**
+ * The codex executable, absolute. `None`: found as DESIGN section 5 says.
+ */
+codexBinary: string | null, 
+/**
+ * CODEX_HOME, absolute. `None`: Codex's own default.
+ */
+codexHome: string | null, 
+/**
+ * Variables added to the environment of its app-server. Not for secrets: they are stored in
+ * plain text.
+ */
+environment: { [key in string]: string }, 
+/**
+ * `model_provider` of Codex's config. `None`: as configured there.
+ */
+modelProvider: string | null, 
+/**
+ * `None`: as configured in Codex.
+ */
+model: string | null, 
+/**
+ * Reasoning effort, a name that the model knows, e.g. "high". `None`: the model's default.
+ */
+effort: string | null, 
+/**
+ * What commands may touch.
+ */
+sandbox: SandboxMode, 
+/**
+ * When the agent asks.
+ */
+approval: ApprovalPolicy, 
+/**
+ * Instructions for the agent, put before the conversation.
+ */
+developerInstructions: string, 
+/**
+ * When a native dialog appears.
+ */
+dialogs: DialogMode, };
+
+/**
+ * What a row is. Its long content is in its blocks.
+ */
+export type RowHead = { "kind": "user", 
+/**
+ * The app-server has not confirmed it yet.
+ */
+pending: boolean, } | { "kind": "agent", 
+/**
+ * More may come.
+ */
+streaming: boolean, } | { "kind": "reasoning", 
+/**
+ * More may come.
+ */
+streaming: boolean, 
+/**
+ * Its first line, to show when collapsed.
+ */
+summary: string, } | { "kind": "plan", 
+/**
+ * Why it is as it is.
+ */
+explanation: string | null, 
+/**
+ * The steps.
+ */
+steps: Array<PlanStep>, } | { "kind": "command", 
+/**
+ * As the agent wrote it, without the shell that wraps it.
+ */
+command: string, 
+/**
+ * Where it ran.
+ */
+cwd: string, 
+/**
+ * How it stands.
+ */
+status: WorkStatus, 
+/**
+ * Its exit code, once it has one.
+ */
+exitCode: number | null, 
+/**
+ * How long it took.
+ */
+durationMs: number | null, 
+/**
+ * The person ran it, not the agent.
+ */
+byUser: boolean, 
+/**
+ * Bytes left out of the middle of its output.
+ */
+omitted: number, } | { "kind": "files", 
+/**
+ * The files.
+ */
+files: Array<FileSummary>, 
+/**
+ * How it stands.
+ */
+status: WorkStatus, } | { "kind": "tool", 
+/**
+ * What was called, e.g. "tiny › echo".
+ */
+name: string, 
+/**
+ * With what, as text.
+ */
+arguments: string, 
+/**
+ * How it stands.
+ */
+status: WorkStatus, 
+/**
+ * How long it took.
+ */
+durationMs: number | null, } | { "kind": "note", 
+/**
+ * What happened.
+ */
+text: string, 
+/**
+ * It deserves attention.
+ */
+warning: boolean, } | { "kind": "trouble", 
+/**
+ * What.
+ */
+problem: Problem, 
+/**
+ * It is being tried again.
+ */
+retrying: boolean, };
+
+/**
+ * A row that is new or changed.
+ */
+export type RowPatch = { 
+/**
+ * Its key.
+ */
+key: string, 
+/**
+ * Rows are shown by ascending ordinal. Never changes for a key.
+ */
+ordinal: number, 
+/**
+ * The turn that it belongs to.
+ */
+turn: string, 
+/**
+ * When it began, if known.
+ */
+at: number | null, 
+/**
+ * What it is, whole.
+ */
+head: RowHead, 
+/**
+ * How many of its blocks stay as they are.
+ */
+keep: number, 
+/**
+ * The blocks after those, as safe HTML.
+ */
+blocksHtml: Array<string>, };
+
+/**
+ * What commands may touch without asking.
+ */
+export type SandboxMode = "readOnly" | "workspaceWrite" | "fullAccess";
+
+/**
+ * One tab.
+ */
+export type Session = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * The tab's title: given by the person, else the folder's name.
+ */
+title: string, 
+/**
+ * The profile that it runs under.
+ */
+profile: string, 
+/**
+ * The folder that the agent works in, absolute.
+ */
+folder: string, 
+/**
+ * What it is doing.
+ */
+state: SessionState, 
+/**
+ * Something arrived since the tab was last in front.
+ */
+unread: boolean, 
+/**
+ * How many of its questions are open.
+ */
+waiting: number, 
+/**
+ * What the app-server says is in force, e.g. "scripted-model". `None` until it said so.
+ */
+model: string | null, 
+/**
+ * The sandbox and approval policy in force, in words, e.g. "Workspace write · asks on request".
+ */
+policy: string | null, 
+/**
+ * The policy in force differs from the profile's: what differs, in words.
+ */
+policyWarning: string | null, 
+/**
+ * Why it failed, for [`SessionState::Failed`]; why it waits, for [`SessionState::Restarting`].
+ */
+problem: Problem | null, 
+/**
+ * When the running turn began.
+ */
+runningSince: number | null, 
+/**
+ * Text that the person typed and did not send.
+ */
+draft: string, 
+/**
+ * Tokens in the model's context and the size of its window, when known.
+ */
+context: ContextUse | null, };
+
+/**
+ * The tabs. Sent whole whenever one of them changes; it is small.
+ */
+export type SessionList = { 
+/**
+ * In tab order.
+ */
+sessions: Array<Session>, 
+/**
+ * The tab in front; `None` only when there is no tab.
+ */
+active: string | null, };
+
+/**
+ * What a session is doing, as its tab shows it.
+ */
+export type SessionState = "starting" | "idle" | "running" | "waitsForYou" | "restarting" | "failed";
+
+/**
+ * Settings of the app that belong to no profile.
+ */
+export type Settings = { 
+/**
+ * Light, dark, or as the system says.
+ */
+theme: Theme, };
+
+/**
+ * How a step of a plan stands.
+ */
+export type StepStatus = "pending" | "inProgress" | "completed";
+
+/**
+ * What exactly is asked.
+ */
+export type Subject = { "kind": "command", 
+/**
+ * The command as the agent wrote it, without the shell that wraps it.
+ */
+command: string, 
+/**
+ * Where it would run.
+ */
+cwd: string, 
+/**
+ * Hosts and extra permissions that it asks for besides, one phrase each.
+ */
+extras: Array<string>, } | { "kind": "files", 
+/**
+ * The changes. Empty while the diff is not known yet.
+ */
+files: Array<FileChange>, };
+
+/**
+ * Which colours to use.
+ */
+export type Theme = "system" | "light" | "dark";
+
+/**
+ * One step of a watched transcript.
+ */
+export type TranscriptUpdate = { 
+/**
+ * Counts up by one within a watch; acknowledge with it.
+ */
+seq: number, 
+/**
+ * Forget all rows and turns before applying this.
+ */
+reset: boolean, 
+/**
+ * Turns that are new or changed.
+ */
+turns: Array<Turn>, 
+/**
+ * Rows that are new or changed.
+ */
+rows: Array<RowPatch>, 
+/**
+ * Rows that are gone.
+ */
+removed: Array<string>, 
+/**
+ * What lies before the first row.
+ */
+earlier: Earlier, };
+
+/**
+ * A turn: what one message set off.
+ */
+export type Turn = { 
+/**
+ * Its key.
+ */
+key: string, 
+/**
+ * How it stands.
+ */
+state: TurnState, 
+/**
+ * When it began, if known.
+ */
+startedAt: number | null, 
+/**
+ * How long it took, once it ended.
+ */
+durationMs: number | null, };
+
+/**
+ * How a turn stands.
+ */
+export type TurnState = "running" | "completed" | "interrupted" | "failed";
+
+/**
+ * How a piece of work stands.
+ */
+export type WorkStatus = "running" | "waitsForYou" | "done" | "failed" | "declined" | "stopped";
+
+/** Every command: its arguments and what it resolves to. */
+export interface Commands {
+  /** Everything a window needs to draw itself. Call it after listening to the events. */
+  app_read: { args: Record<string, never>; result: AppState };
+  /** Opens a tab with a new thread. Returns at once; the session's state says how it goes. */
+  session_open: { args: { profile: string; folder: string }; result: string };
+  /** Brings a tab to the front and marks it read. */
+  session_activate: { args: { session: string }; result: null };
+  /** Gives a tab a title. An empty one brings back the folder's name. */
+  session_rename: { args: { session: string; title: string }; result: null };
+  /** Moves a tab to an index in the order. */
+  session_move: { args: { session: string; to: number }; result: null };
+  /** Closes a tab: a running turn is stopped, the thread stays in Codex's history. */
+  session_close: { args: { session: string }; result: null };
+  /** Sends a message. While a turn runs, the message joins that turn. */
+  session_send: { args: { session: string; text: string }; result: null };
+  /** Stops the running turn, at any moment of it. */
+  session_stop: { args: { session: string }; result: null };
+  /** Brings a failed session up again. */
+  session_retry: { args: { session: string }; result: null };
+  /** Keeps what the person typed and did not send. */
+  session_draft: { args: { session: string; text: string }; result: null };
+  /** Watches a session's transcript through the `updates` channel. Replaces the window's earlier watch. */
+  session_watch: { args: { session: string }; result: null };
+  /** Says that an update of the watched transcript was applied. */
+  session_ack: { args: { session: string; seq: number }; result: null };
+  /** Fetches the page before the first row; it arrives as an update. */
+  session_earlier: { args: { session: string }; result: null };
+  /** Answers a question. Fails with `stale` when it was settled before. */
+  approval_answer: { args: { approval: string; choice: ChoiceId }; result: null };
+  /** Makes a profile. */
+  profile_create: { args: { settings: ProfileSettings }; result: Profile };
+  /** Makes a copy of a profile under a name of its own. */
+  profile_duplicate: { args: { profile: string }; result: Profile };
+  /** Changes a profile. Open sessions keep what they started with until they are opened again. */
+  profile_update: { args: { profile: string; settings: ProfileSettings }; result: Profile };
+  /** Deletes a profile that no open session uses. */
+  profile_delete: { args: { profile: string }; result: null };
+  /** Changes the settings of the app. */
+  settings_update: { args: { settings: Settings }; result: null };
+  /** Takes a notice off the screen. */
+  notice_dismiss: { args: { notice: string }; result: null };
+  /** Lets the person pick a folder. `None`: they did not. */
+  folder_pick: { args: Record<string, never>; result: string | null };
+  /** Opens a link outside. Only http, https and mailto. */
+  link_open: { args: { url: string }; result: null };
+}
+
+/** Every event and its payload. */
+export interface Events {
+  /** The tabs changed. */
+  "sessions://changed": SessionList;
+  /** A question was opened, or what is known of an open one changed. */
+  "approval://requested": Approval;
+  /** A question was settled. */
+  "approval://resolved": ApprovalResolved;
+  /** An answer came too late: what to tell the person. */
+  "approval://late": LateAnswer;
+  /** The profiles changed; the whole list. */
+  "profiles://changed": Array<Profile>;
+  /** The notices changed; the whole list, oldest first. */
+  "notices://changed": Array<Notice>;
+  /** The settings changed. */
+  "settings://changed": Settings;
+}
