@@ -1,3 +1,5 @@
+//! Builds what Tauri needs at compile time.
+
 fn main() {
     println!("cargo:rerun-if-changed=src-tauri/capabilities");
     let attributes = tauri_build::Attributes::new()

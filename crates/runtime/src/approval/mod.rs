@@ -47,6 +47,19 @@ pub struct Approvals {
     inner: Arc<Inner>,
 }
 
+/// An [`Approvals`] that keeps nothing alive.
+#[derive(Clone)]
+pub struct WeakApprovals {
+    inner: Weak<Inner>,
+}
+
+impl WeakApprovals {
+    /// The loop, while its client lives.
+    pub fn upgrade(&self) -> Option<Approvals> {
+        Some(Approvals { inner: self.inner.upgrade()? })
+    }
+}
+
 #[derive(Default)]
 struct Inner {
     state: Mutex<State>,
@@ -75,6 +88,11 @@ struct Job {
 }
 
 impl Approvals {
+    /// The same loop, without keeping its presenters' streams open.
+    pub fn downgrade(&self) -> WeakApprovals {
+        WeakApprovals { inner: Arc::downgrade(&self.inner) }
+    }
+
     /// The questions that people are asked now, oldest first, and everything that happens from now on.
     pub fn present(&self) -> (Vec<Entry>, mpsc::UnboundedReceiver<Notice>) {
         let (tx, rx) = mpsc::unbounded_channel();

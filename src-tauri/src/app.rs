@@ -1,0 +1,547 @@
+//! The app's state and what can be done with it; the commands are thin over this.
+//!
+//! Rust owns the truth and windows mirror it: every change ends in an event. Deliberately not here: Tauri's
+//! windows and menus (lib.rs), drawing, and the protocol.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use countersign_contract::{
+    AnsweredFrom, AppState, Approval, ApprovalId, ApprovalResolved, ChoiceId, CommandError, DialogMode, NoticeLevel, Problem, Profile,
+    ProfileId, ProfileSettings, SessionId, SessionList, Settings,
+};
+use countersign_runtime::approval::{Entry, Notice, Outcome, Request};
+use countersign_runtime::event::ThreadId;
+use countersign_runtime::item::ItemId;
+
+use crate::cli::Wish;
+use crate::clock::now_ms;
+use crate::codex::Locator;
+use crate::desk::{Desk, NotTaken, outcome_of};
+use crate::dialogs::{Dialogs, Prompter};
+use crate::engines::{Engine, Engines};
+use crate::notices::Notices;
+use crate::session::{self, Handle, Surroundings, Updates};
+use crate::storage::{Preferences, Profiles, Tab, TabList, Tabs};
+use crate::tell::{Said, Tell};
+use crate::{error, problems, wording};
+
+/// How long quitting waits for app-servers to end in order, before they are killed.
+const QUIT: Duration = Duration::from_secs(4);
+
+/// What the app keeps on disk, opened.
+pub struct Kept {
+    /// The profiles.
+    pub profiles: Profiles,
+    /// The open tabs.
+    pub tabs: Tabs,
+    /// The settings.
+    pub preferences: Preferences,
+    /// What went wrong while opening them.
+    pub problems: Vec<Problem>,
+}
+
+/// The app. Clones are the same one.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    profiles: Profiles,
+    tabs: Tabs,
+    preferences: Preferences,
+    engines: Engines,
+    desk: Desk,
+    dialogs: Dialogs,
+    notices: Notices,
+    tell: Tell,
+    sessions: Mutex<HashMap<SessionId, Handle>>,
+    threads: Mutex<HashMap<ThreadId, SessionId>>,
+    /// The session that the window watches.
+    watched: Mutex<Option<SessionId>>,
+    /// What the window was last told of the tabs.
+    told: Mutex<Option<SessionList>>,
+}
+
+impl App {
+    /// Puts the app together and brings the kept tabs up again. `data` is the app's data folder.
+    pub fn new(kept: Kept, locator: Arc<Locator>, data: &Path, prompter: impl Prompter + 'static, tell: Tell) -> Self {
+        let inner = Arc::new_cyclic(|this: &std::sync::Weak<Inner>| {
+            let answered = this.clone();
+            let dialogs = Dialogs::new(prompter, move |id, choice| {
+                if let Some(inner) = answered.upgrade() {
+                    App { inner }.answered_in_dialog(id, choice);
+                }
+            });
+            Inner {
+                profiles: kept.profiles,
+                tabs: kept.tabs,
+                preferences: kept.preferences,
+                engines: Engines::new(locator, data),
+                desk: Desk::default(),
+                dialogs,
+                notices: Notices::default(),
+                tell,
+                sessions: Mutex::default(),
+                threads: Mutex::default(),
+                watched: Mutex::default(),
+                told: Mutex::default(),
+            }
+        });
+        let app = Self { inner };
+        for problem in kept.problems {
+            app.notice(NoticeLevel::Warning, None, problem);
+        }
+        for tab in app.inner.tabs.read().tabs {
+            app.bring_up(&tab);
+        }
+        app
+    }
+
+    /// Everything that a window needs to draw itself.
+    pub fn read(&self) -> AppState {
+        AppState {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            sessions: self.sessions(),
+            approvals: self.inner.desk.open(),
+            profiles: self.inner.profiles.list(),
+            notices: self.inner.notices.list(),
+            settings: self.inner.preferences.read(),
+            home: directories::BaseDirs::new()
+                .map(|dirs| dirs.home_dir().to_string_lossy().into_owned())
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Opens a tab with a new thread.
+    pub fn open_session(&self, profile: &ProfileId, folder: &str) -> Result<SessionId, CommandError> {
+        if self.inner.profiles.get(profile).is_none() {
+            return Err(error::invalid("profile", "This profile does not exist any more.", "Choose another one."));
+        }
+        let folder = checked_folder(folder)?;
+        let tab = Tab {
+            id: uuid::Uuid::new_v4().to_string(),
+            title: None,
+            profile: profile.clone(),
+            folder,
+            thread: None,
+            draft: String::new(),
+        };
+        self.inner.tabs.add(tab.clone())?;
+        self.bring_up(&tab);
+        self.sessions_changed();
+        Ok(tab.id)
+    }
+
+    /// Opens what somebody asked for from a terminal. What cannot be is said as a notice.
+    pub fn grant(&self, wish: &Wish) {
+        let profiles = self.inner.profiles.list();
+        let profile = match &wish.profile {
+            Some(name) => profiles.iter().find(|profile| profile.settings.name.eq_ignore_ascii_case(name)),
+            None => self.last_profile().and_then(|id| profiles.iter().find(|profile| profile.id == id)).or_else(|| {
+                profiles
+                    .iter()
+                    .find(|profile| profile.origin == countersign_contract::ProfileOrigin::User)
+                    .or(profiles.first())
+            }),
+        };
+        let opened = match profile {
+            Some(profile) => self.open_session(&profile.id, &wish.folder.to_string_lossy()).map(drop),
+            None => Err(error::invalid(
+                "profile",
+                format!("There is no profile named “{}”.", wish.profile.as_deref().unwrap_or_default()),
+                "Call countersign again with the name of a profile that exists, or make one.",
+            )),
+        };
+        if let Err(error) = opened {
+            self.notice(NoticeLevel::Error, None, error.problem);
+        }
+    }
+
+    fn last_profile(&self) -> Option<ProfileId> {
+        let TabList { tabs, active } = self.inner.tabs.read();
+        let active = active?;
+        tabs.into_iter().find(|tab| tab.id == active).map(|tab| tab.profile)
+    }
+
+    /// Brings a tab to the front.
+    pub fn activate(&self, id: &SessionId) -> Result<(), CommandError> {
+        self.inner.tabs.activate(id)?;
+        self.session(id)?.seen();
+        self.sessions_changed();
+        Ok(())
+    }
+
+    /// Gives a tab a title; an empty one brings back the folder's name.
+    pub fn rename(&self, id: &SessionId, title: &str) -> Result<(), CommandError> {
+        let title = Some(title.trim().to_owned()).filter(|title| !title.is_empty());
+        self.inner.tabs.update(id, |tab| tab.title = title)?;
+        self.sessions_changed();
+        Ok(())
+    }
+
+    /// Moves a tab.
+    pub fn move_session(&self, id: &SessionId, to: usize) -> Result<(), CommandError> {
+        self.inner.tabs.reorder(id, to)?;
+        self.sessions_changed();
+        Ok(())
+    }
+
+    /// Closes a tab. Its thread stays in Codex's history.
+    pub async fn close_session(&self, id: &SessionId) -> Result<(), CommandError> {
+        let session = self.session(id)?;
+        self.inner.tabs.remove(id)?;
+        lock(&self.inner.sessions).remove(id);
+        self.sessions_changed();
+        session.leave().await;
+        lock(&self.inner.threads).retain(|_, session| session != id);
+        Ok(())
+    }
+
+    /// Keeps what the person typed and did not send.
+    pub fn draft(&self, id: &SessionId, text: String) -> Result<(), CommandError> {
+        self.inner.tabs.update(id, |tab| tab.draft = text)
+    }
+
+    /// Watches a session; the window's earlier watch ends.
+    pub fn watch(&self, id: &SessionId, updates: Updates) -> Result<(), CommandError> {
+        let session = self.session(id)?;
+        let before = lock(&self.inner.watched).replace(id.clone());
+        if let Some(before) = before.filter(|before| before != id)
+            && let Ok(before) = self.session(&before)
+        {
+            before.unwatch();
+        }
+        session.watch(updates);
+        Ok(())
+    }
+
+    /// A session that is open.
+    pub fn session(&self, id: &SessionId) -> Result<Handle, CommandError> {
+        lock(&self.inner.sessions)
+            .get(id)
+            .cloned()
+            .ok_or_else(|| error::not_found("The session"))
+    }
+
+    /// Answers a question from the desk.
+    pub fn answer(&self, id: &ApprovalId, choice: ChoiceId) -> Result<(), CommandError> {
+        Ok(self.inner.desk.answer(id, choice, AnsweredFrom::Desk)?)
+    }
+
+    fn answered_in_dialog(&self, id: &ApprovalId, choice: ChoiceId) {
+        match self.inner.desk.answer(id, choice, AnsweredFrom::Dialog) {
+            Ok(()) => {}
+            Err(NotTaken::Late(late)) => (self.inner.tell)(Said::Late(late)),
+            Err(NotTaken::NotOffered) => tracing::error!(id, ?choice, "a dialog gave an answer that is not offered"),
+        }
+    }
+
+    /// Makes a profile.
+    pub fn create_profile(&self, settings: ProfileSettings) -> Result<Profile, CommandError> {
+        let profile = self.inner.profiles.create(settings)?;
+        self.profiles_changed();
+        Ok(profile)
+    }
+
+    /// Copies a profile.
+    pub fn duplicate_profile(&self, id: &ProfileId) -> Result<Profile, CommandError> {
+        let profile = self.inner.profiles.duplicate(id)?;
+        self.profiles_changed();
+        Ok(profile)
+    }
+
+    /// Changes a profile.
+    pub fn update_profile(&self, id: &ProfileId, settings: ProfileSettings) -> Result<Profile, CommandError> {
+        let profile = self.inner.profiles.update(id, settings)?;
+        self.profiles_changed();
+        Ok(profile)
+    }
+
+    /// Deletes a profile that no open session uses.
+    pub fn delete_profile(&self, id: &ProfileId) -> Result<(), CommandError> {
+        let tabs = self.inner.tabs.read().tabs;
+        let used_by: Vec<String> = tabs.iter().filter(|tab| tab.profile == *id).map(title).collect();
+        self.inner.profiles.delete(id, &used_by)?;
+        self.profiles_changed();
+        Ok(())
+    }
+
+    /// Changes the settings.
+    pub fn update_settings(&self, settings: Settings) -> Result<(), CommandError> {
+        self.inner.preferences.replace(settings)?;
+        (self.inner.tell)(Said::Settings(self.inner.preferences.read()));
+        Ok(())
+    }
+
+    /// Takes a notice away.
+    pub fn dismiss(&self, id: &str) -> Result<(), CommandError> {
+        if !self.inner.notices.dismiss(id) {
+            return Err(error::not_found("The notice"));
+        }
+        (self.inner.tell)(Said::Notices(self.inner.notices.list()));
+        Ok(())
+    }
+
+    /// Says something that belongs to no turn.
+    pub fn notice(&self, level: NoticeLevel, session: Option<SessionId>, problem: Problem) {
+        let list = self.inner.notices.raise(level, session, problem);
+        (self.inner.tell)(Said::Notices(list));
+    }
+
+    /// The main window got or lost the keyboard focus.
+    pub fn window_focused(&self, focused: bool) {
+        self.inner.dialogs.window_focused(focused);
+    }
+
+    /// Stops what runs and ends every app-server. Bounded: what does not end in time is killed.
+    pub async fn quit(&self) {
+        let sessions: Vec<Handle> = lock(&self.inner.sessions).drain().map(|(_, session)| session).collect();
+        let engines = self.inner.engines.running();
+        let leaving: Vec<_> = sessions
+            .into_iter()
+            .map(|session| tauri::async_runtime::spawn(async move { session.leave().await }))
+            .collect();
+        let left = async {
+            for session in leaving {
+                let _ = session.await;
+            }
+        };
+        let _ = tokio::time::timeout(QUIT / 2, left).await;
+        let ended = async {
+            for engine in &engines {
+                engine.client.shutdown().await;
+            }
+        };
+        if tokio::time::timeout(QUIT / 2, ended).await.is_err() {
+            tracing::warn!("an app-server did not end in time");
+        }
+    }
+
+    fn bring_up(&self, tab: &Tab) {
+        let this = Arc::downgrade(&self.inner);
+        let app = move || Some(App { inner: this.upgrade()? });
+        let (id, profile) = (tab.id.clone(), tab.profile.clone());
+        let (of_thread, of_front, of_threads) = (id.clone(), id.clone(), id.clone());
+        let (a, b, c, d, e, f) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone(), app);
+        let handle = session::open(Surroundings {
+            id: id.clone(),
+            folder: tab.folder.clone(),
+            profile: Box::new(move || a()?.inner.profiles.get(&profile)),
+            thread: Box::new(move || b()?.tab(&of_thread)?.thread),
+            engine: Box::new(move |profile| {
+                let app = c();
+                Box::pin(async move {
+                    match app {
+                        Some(app) => app.engine(&profile).await,
+                        None => Err(problems::gave_up(None, None)),
+                    }
+                })
+            }),
+            in_front: Box::new(move || d().is_some_and(|app| app.inner.tabs.read().active.as_deref() == Some(&of_front))),
+            changed: Box::new(move || {
+                if let Some(app) = e() {
+                    app.sessions_changed();
+                }
+            }),
+            threads: Box::new(move |thread, on_disk| {
+                if let Some(app) = f() {
+                    app.owns_thread(&of_threads, thread, on_disk);
+                }
+            }),
+        });
+        lock(&self.inner.sessions).insert(id, handle);
+    }
+
+    fn tab(&self, id: &str) -> Option<Tab> {
+        self.inner.tabs.read().tabs.into_iter().find(|tab| tab.id == id)
+    }
+
+    fn owns_thread(&self, id: &SessionId, thread: &ThreadId, on_disk: bool) {
+        lock(&self.inner.threads).insert(Arc::clone(thread), id.clone());
+        if on_disk && self.tab(id).is_some_and(|tab| tab.thread.as_deref() != Some(thread)) {
+            let kept = self.inner.tabs.update(id, |tab| tab.thread = Some(thread.to_string()));
+            if let Err(error) = kept {
+                self.notice(NoticeLevel::Error, Some(id.clone()), error.problem);
+            }
+        }
+    }
+
+    async fn engine(&self, profile: &Profile) -> Result<Arc<Engine>, Problem> {
+        self.inner
+            .engines
+            .for_profile(profile, |engine| {
+                let (app, approvals, number) = (self.clone(), engine.client.approvals().clone(), engine.number);
+                // The stream ends with the engine's client.
+                let (_, mut notices) = approvals.present();
+                let approvals = approvals.downgrade();
+                tokio::spawn(async move {
+                    while let Some(notice) = notices.recv().await {
+                        let Some(approvals) = approvals.upgrade() else {
+                            return;
+                        };
+                        match notice {
+                            Notice::Requested(entry) => app.requested(number, entry, &approvals).await,
+                            Notice::Resolved(entry, outcome) => app.resolved(number, &entry, &outcome),
+                            Notice::Denied(request) => app.denied(&request),
+                            Notice::HookFailed(issue) => tracing::warn!(?issue, "a hook failed"),
+                        }
+                    }
+                });
+            })
+            .await
+    }
+
+    async fn requested(&self, engine: u64, entry: Entry, approvals: &countersign_runtime::approval::Approvals) {
+        let request = Arc::clone(&entry.request);
+        let Some((tab, session)) = self.asker(&request) else {
+            // Nobody would see it: better a denial that is said than a question that nobody gets.
+            let _ = approvals.decide(&entry.key, countersign_runtime::approval::Decision::Deny, "desk");
+            self.denied(&request);
+            return;
+        };
+        session.waiting(request.item.clone(), true);
+        let described = match (&request.turn, &request.item) {
+            (Some(turn), Some(item)) => session.describe(Arc::clone(turn), ItemId::clone(item)).await,
+            _ => session::Described::default(),
+        };
+        let profile = self.inner.profiles.get(&tab.profile);
+        let policy = profile.as_ref().map(|profile| profile.settings.approval);
+        let approval = Approval {
+            id: approval_id(engine, &entry),
+            session: tab.id.clone(),
+            session_title: title(&tab),
+            profile: tab.profile.clone(),
+            folder: tab.folder.clone(),
+            asked_at: now_ms().min(entry.opened_at_ms),
+            name: wording::name(&request, &described.files),
+            reason: request.reason.as_deref().map(|reason| countersign_markup::visible(reason).into_owned()),
+            consequences: wording::consequences(&request, policy),
+            choices: wording::choices(&request),
+            subject: wording::subject(&request, described.files),
+            row: described.row,
+            raw: serde_json::from_str(request.raw.get()).unwrap_or_default(),
+        };
+        self.inner.desk.add(approval.clone(), &entry, approvals);
+        (self.inner.tell)(Said::Requested(Box::new(approval.clone())));
+        let (name, mode) = match profile {
+            Some(profile) => (profile.settings.name, profile.settings.dialogs),
+            None => (String::new(), DialogMode::Always),
+        };
+        self.inner.dialogs.opened(&approval, &name, mode);
+    }
+
+    fn resolved(&self, engine: u64, entry: &Entry, outcome: &Outcome) {
+        let id = approval_id(engine, entry);
+        let Some(approval) = self.inner.desk.remove(&id) else {
+            return;
+        };
+        self.inner.dialogs.settled(&id);
+        if let Ok(session) = self.session(&approval.session) {
+            session.waiting(entry.request.item.clone(), false);
+        }
+        (self.inner.tell)(Said::Resolved(ApprovalResolved {
+            id,
+            session: approval.session,
+            outcome: outcome_of(outcome),
+        }));
+    }
+
+    fn denied(&self, request: &Request) {
+        let session = self.asker(request).map(|(tab, _)| tab.id);
+        self.notice(NoticeLevel::Warning, session, wording::denied(request));
+    }
+
+    /// The session that a request comes from: the thread's own, or that of the agent that started it.
+    fn asker(&self, request: &Request) -> Option<(Tab, Handle)> {
+        let id = lock(&self.inner.threads).get(&request.thread).cloned()?;
+        Some((self.tab(&id)?, self.session(&id).ok()?))
+    }
+
+    fn sessions(&self) -> SessionList {
+        let TabList { tabs, active } = self.inner.tabs.read();
+        let sessions = lock(&self.inner.sessions);
+        let sessions = tabs
+            .into_iter()
+            .map(|tab| {
+                let face = sessions.get(&tab.id).map(Handle::face).unwrap_or_default();
+                countersign_contract::Session {
+                    title: title(&tab),
+                    id: tab.id,
+                    profile: tab.profile,
+                    folder: tab.folder,
+                    draft: tab.draft,
+                    state: face.state,
+                    unread: face.unread,
+                    waiting: face.waiting,
+                    model: face.model,
+                    policy: face.policy,
+                    policy_warning: face.policy_warning,
+                    problem: face.problem,
+                    running_since: face.running_since,
+                    context: face.context,
+                }
+            })
+            .collect();
+        SessionList { sessions, active }
+    }
+
+    fn sessions_changed(&self) {
+        // Held while telling, so that an older list never follows a newer one.
+        let mut told = lock(&self.inner.told);
+        let list = self.sessions();
+        if told.as_ref() != Some(&list) {
+            (self.inner.tell)(Said::Sessions(list.clone()));
+            *told = Some(list);
+        }
+    }
+
+    fn profiles_changed(&self) {
+        (self.inner.tell)(Said::Profiles(self.inner.profiles.list()));
+    }
+}
+
+fn approval_id(engine: u64, entry: &Entry) -> ApprovalId {
+    format!("{engine}-{}", entry.key)
+}
+
+/// The person's title, else the folder's name.
+fn title(tab: &Tab) -> String {
+    let folder = || {
+        let name = Path::new(&tab.folder).file_name().map(|name| name.to_string_lossy().into_owned());
+        name.unwrap_or_else(|| tab.folder.clone())
+    };
+    let title = tab.title.clone().unwrap_or_else(folder);
+    countersign_markup::visible_line(&title).into_owned()
+}
+
+fn checked_folder(folder: &str) -> Result<String, CommandError> {
+    let folder = folder.trim();
+    if folder.is_empty() {
+        return Err(error::invalid("folder", "No folder is given.", "Type the path of a folder, or choose one."));
+    }
+    let path = match (folder.strip_prefix("~"), directories::BaseDirs::new()) {
+        (Some(rest), Some(dirs)) if rest.is_empty() || rest.starts_with(['/', '\\']) => {
+            dirs.home_dir().join(rest.trim_start_matches(['/', '\\']))
+        }
+        _ => PathBuf::from(folder),
+    };
+    if !path.is_absolute() {
+        return Err(error::invalid("folder", "The path is not absolute.", "Begin it with / or ~."));
+    }
+    if !path.is_dir() {
+        return Err(error::invalid(
+            "folder",
+            format!("There is no folder {}.", path.display()),
+            "Check the path, or make the folder first.",
+        ));
+    }
+    Ok(path.to_string_lossy().into_owned())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,323 @@
+//! What a native dialog says: who asks, what exactly, why, and what allowing means here.
+//!
+//! What is long gets room to scroll. What is too long even for that is cut with a word, and then
+//! the dialog offers no allowing choice: nothing is allowed from here that was not shown. Every string passes
+//! [`countersign_markup::visible`], so that no command can read as another one (I10).
+
+use countersign_contract::{Approval, ChangeKind, Choice, ChoiceId, FileChange, Subject};
+use countersign_markup::{visible, visible_line};
+
+/// More of the exact words than this no dialog shows, in characters and in lines.
+const MOST_CHARS: usize = 20_000;
+const MOST_LINES: usize = 500;
+/// More of the reason than this no dialog shows, in characters.
+const MOST_REASON: usize = 2_000;
+
+/// The words of one dialog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DialogText {
+    /// The window's title.
+    pub title: String,
+    /// The question, a few words.
+    pub question: String,
+    /// Who asks: session, profile, folder. One line each.
+    pub who: Vec<String>,
+    /// What the exact words are, e.g. "Command": their name for screen readers.
+    pub exact_name: &'static str,
+    /// What exactly is asked, for a monospace font. A line break in a command shows as `⏎` at the
+    /// end of its line, so that it cannot be taken for a line that was too long.
+    pub exact: String,
+    /// What belongs to it: where, and what else it asks for. One line each.
+    pub besides: Vec<String>,
+    /// The agent's reason in its own words, without a mark that they are.
+    pub reason: Option<String>,
+    /// What allowing means, and what the wider of the choices does. One line each.
+    pub consequences: Vec<String>,
+}
+
+/// What exactly is asked, whole.
+fn exact(subject: &Subject) -> String {
+    match subject {
+        Subject::Command { command, .. } => command_lines(command),
+        Subject::Files { files } if files.is_empty() => {
+            "Which files is not known yet. Countersign shows them once it is.".to_owned()
+        }
+        Subject::Files { files } => files.iter().map(file_line).collect::<Vec<_>>().join("\n"),
+    }
+}
+
+/// The most of a text that a dialog shows. `None`: all of it.
+fn cut(text: &str, chars: usize, lines: usize) -> Option<&str> {
+    let at_chars = text.char_indices().nth(chars).map(|(at, _)| at);
+    let at_lines = text.match_indices('\n').nth(lines - 1).map(|(at, _)| at);
+    let at = at_chars.into_iter().chain(at_lines).min()?;
+    text.get(..at)
+}
+
+/// Words a question.
+pub fn dialog_text(approval: &Approval, profile_name: &str) -> DialogText {
+    let mut besides = Vec::new();
+    let (question, exact_name) = match &approval.subject {
+        Subject::Command { cwd, extras, .. } => {
+            if *cwd != approval.folder {
+                besides.push(format!("Runs in {}", visible_line(cwd)));
+            }
+            if !extras.is_empty() {
+                let extras: Vec<_> = extras.iter().map(|extra| visible_line(extra)).collect();
+                besides.push(format!("Also asks for: {}", extras.join(", ")));
+            }
+            ("Run this command?".to_owned(), "Command")
+        }
+        Subject::Files { files } => {
+            let question = match files.len() {
+                0 => "Change files?".to_owned(),
+                1 => "Change this file?".to_owned(),
+                n => format!("Change these {n} files?"),
+            };
+            (question, "Files")
+        }
+    };
+    let mut exact = exact(&approval.subject);
+    if let Some(start) = cut(&exact, MOST_CHARS, MOST_LINES) {
+        exact = format!("{start}\n[…]");
+        besides.insert(
+            0,
+            "It is too long to show here. Decide in Countersign.".to_owned(),
+        );
+    }
+    let wider = buttons(approval)
+        .filter(|choice| choice.id == ChoiceId::AllowForSession && !choice.effect.is_empty())
+        .map(|choice| format!("{}: {}", choice.label, visible_line(&choice.effect)));
+    DialogText {
+        title: format!("Countersign: {}", visible_line(&approval.session_title)),
+        question,
+        who: vec![
+            format!("Session: {}", visible_line(&approval.session_title)),
+            format!("Profile: {}", visible_line(profile_name)),
+            format!("Folder: {}", visible_line(&approval.folder)),
+        ],
+        exact_name,
+        exact,
+        besides,
+        reason: approval
+            .reason
+            .as_ref()
+            .filter(|reason| !reason.trim().is_empty())
+            .map(
+                |reason| match cut(&visible(reason), MOST_REASON, MOST_LINES) {
+                    Some(start) => format!("{start} […]"),
+                    None => visible(reason).into_owned(),
+                },
+            ),
+        consequences: approval
+            .consequences
+            .iter()
+            .map(|line| visible_line(line).into_owned())
+            .chain(wider)
+            .collect(),
+    }
+}
+
+impl DialogText {
+    /// All of it as one text, for a dialog that takes no more than that.
+    pub fn body(&self, of: usize) -> String {
+        let mut parts = vec![self.who.join("\n"), self.exact.clone()];
+        parts.push(self.besides.join("\n"));
+        parts.extend(self.quoted_reason());
+        parts.push(self.consequences.join("\n"));
+        parts.extend(counter(of));
+        parts.retain(|part| !part.is_empty());
+        parts.join("\n\n")
+    }
+
+    /// The reason, marked as the agent's words.
+    pub fn quoted_reason(&self) -> Option<String> {
+        let reason = self.reason.as_ref()?;
+        Some(format!("{REASON_LABEL}\n“{reason}”"))
+    }
+}
+
+/// Stands over the agent's reason.
+pub const REASON_LABEL: &str = "The agent's reason, in its own words:";
+
+/// "1 of 3", when there are more.
+pub fn counter(of: usize) -> Option<String> {
+    (of > 1).then(|| format!("1 of {of} open questions"))
+}
+
+/// The choices that a dialog offers, in the order of its buttons. What outlasts the session, what
+/// ends the turn, and what cannot be shown here whole, is decided in the window, where there is room.
+pub fn buttons(approval: &Approval) -> impl Iterator<Item = &Choice> {
+    const ORDER: [ChoiceId; 3] = [
+        ChoiceId::Deny,
+        ChoiceId::AllowForSession,
+        ChoiceId::AllowOnce,
+    ];
+    let unknown = matches!(&approval.subject, Subject::Files { files } if files.is_empty());
+    let shown = !unknown && cut(&exact(&approval.subject), MOST_CHARS, MOST_LINES).is_none();
+    ORDER.into_iter().filter_map(move |id| {
+        approval
+            .choices
+            .iter()
+            .find(|choice| choice.id == id && !choice.lasting && (shown || !choice.allows))
+    })
+}
+
+fn command_lines(command: &str) -> String {
+    visible(command).replace('\n', "⏎\n")
+}
+
+fn file_line(file: &FileChange) -> String {
+    let verb = match file.change {
+        ChangeKind::Add => "Add   ",
+        ChangeKind::Delete => "Delete",
+        ChangeKind::Update => "Change",
+    };
+    let moved = file
+        .moved_to
+        .as_ref()
+        .map(|to| format!(" → {}", visible_line(to)))
+        .unwrap_or_default();
+    format!(
+        "{verb} {}{moved}  +{} −{}",
+        visible_line(&file.path),
+        file.added,
+        file.removed
+    )
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in super::super) fn approval(subject: Subject) -> Approval {
+        let choice = |id, label: &str, effect: &str, allows, lasting| Choice {
+            id,
+            label: label.to_owned(),
+            effect: effect.to_owned(),
+            allows,
+            lasting,
+        };
+        Approval {
+            id: "7".into(),
+            session: "s".into(),
+            session_title: "api-server".into(),
+            profile: "p".into(),
+            folder: "/src/api".into(),
+            asked_at: 0,
+            name: "Run touch a".into(),
+            subject,
+            reason: Some("I need <b>it</b>".into()),
+            consequences: vec!["Runs outside the sandbox.".into()],
+            choices: vec![
+                choice(ChoiceId::AllowOnce, "Allow once", "", true, false),
+                choice(ChoiceId::AllowByRule, "Always allow", "", true, true),
+                choice(
+                    ChoiceId::AllowForSession,
+                    "Allow for this session",
+                    "This exact command again.",
+                    true,
+                    false,
+                ),
+                choice(ChoiceId::Deny, "Deny", "", false, false),
+                choice(ChoiceId::DenyAndStop, "Deny and stop", "", false, false),
+            ],
+            row: None,
+            raw: serde_json::Value::Null,
+        }
+    }
+
+    fn command(command: &str) -> Approval {
+        approval(Subject::Command {
+            command: command.into(),
+            cwd: "/src/api".into(),
+            extras: vec![],
+        })
+    }
+
+    #[test]
+    fn a_command_is_worded_in_full() {
+        let mut approval = command("touch a");
+        if let Subject::Command { cwd, extras, .. } = &mut approval.subject {
+            *cwd = "/else".into();
+            *extras = vec!["network".into(), "host example.org".into()];
+        }
+        let text = dialog_text(&approval, "Work");
+        assert_eq!(text.title, "Countersign: api-server");
+        assert_eq!(
+            text.body(3),
+            "Session: api-server\nProfile: Work\nFolder: /src/api\n\ntouch a\n\n\
+             Runs in /else\nAlso asks for: network, host example.org\n\n\
+             The agent's reason, in its own words:\n“I need <b>it</b>”\n\n\
+             Runs outside the sandbox.\nAllow for this session: This exact command again.\n\n\
+             1 of 3 open questions"
+        );
+    }
+
+    #[test]
+    fn i10_nothing_hides() {
+        let long = format!("echo {}; rm -rf ~", " x".repeat(5_000));
+        assert_eq!(dialog_text(&command(&long), "Work").exact, long);
+        let text = dialog_text(
+            &command("echo a\u{202e}b\u{200b}\nrm\u{1b}[2K\r ls"),
+            "W\u{202e}",
+        );
+        assert_eq!(
+            text.exact,
+            "echo a⟨U+202E⟩b⟨U+200B⟩⏎\nrm⟨U+001B⟩[2K⟨U+000D⟩ ls"
+        );
+        assert_eq!(text.who[1], "Profile: W⟨U+202E⟩");
+        let mut approval = command("ls");
+        approval.session_title = "a\nb\u{202e}".into();
+        let text = dialog_text(&approval, "Work");
+        assert_eq!(text.title, "Countersign: a ⏎ b⟨U+202E⟩");
+    }
+
+    #[test]
+    fn files_come_with_their_line_counts() {
+        let file = |path: &str, moved_to: Option<&str>, change| FileChange {
+            path: path.into(),
+            moved_to: moved_to.map(Into::into),
+            change,
+            added: 12,
+            removed: 3,
+            diff_html: String::new(),
+        };
+        let files = vec![
+            file("/src/lib.rs", Some("/src/main.rs"), ChangeKind::Update),
+            file("/src/n\new.rs", None, ChangeKind::Add),
+        ];
+        let text = dialog_text(&approval(Subject::Files { files }), "Work");
+        assert_eq!(text.question, "Change these 2 files?");
+        assert_eq!(
+            text.exact,
+            "Change /src/lib.rs → /src/main.rs  +12 −3\nAdd    /src/n ⏎ ew.rs  +12 −3"
+        );
+        let text = dialog_text(&approval(Subject::Files { files: vec![] }), "Work");
+        assert!(text.exact.contains("not known yet"));
+    }
+
+    #[test]
+    fn lasting_choices_are_not_on_the_dialog() {
+        let labels: Vec<_> = buttons(&command("ls"))
+            .map(|choice| choice.label.clone())
+            .collect();
+        assert_eq!(labels, ["Deny", "Allow for this session", "Allow once"]);
+    }
+
+    #[test]
+    fn what_is_not_shown_whole_cannot_be_allowed_here() {
+        let long = format!("echo {}; rm -rf ~", "x".repeat(MOST_CHARS));
+        let lines = "true\n".repeat(MOST_LINES + 1);
+        let unknown = approval(Subject::Files { files: vec![] });
+        for approval in [command(&long), command(&lines), unknown] {
+            let ids: Vec<_> = buttons(&approval).map(|choice| choice.id).collect();
+            assert_eq!(ids, [ChoiceId::Deny]);
+        }
+        let text = dialog_text(&command(&lines), "Work");
+        assert!(text.exact.ends_with("true⏎\n[…]"), "{}", text.exact);
+        assert!(text.besides[0].contains("too long"));
+        let most = "true\n".repeat(MOST_LINES - 1);
+        assert_eq!(buttons(&command(&most)).count(), 3);
+    }
+}
