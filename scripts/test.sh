@@ -93,8 +93,8 @@ run_all() {
   limit=()
   if has timeout; then limit=(timeout --foreground --kill-after=10s 50m); fi
   step "Rust tests" cargo ${limit[@]+"${limit[@]}"} cargo test --workspace --locked --no-fail-fast
-  step "clippy" none cargo clippy --workspace --all-targets --locked -- -D warnings
-  step "rustdoc" none env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+  step "clippy" none cargo clippy --workspace --all-targets --locked --keep-going -- -D warnings
+  step "rustdoc" none env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --keep-going
   finish
 }
 

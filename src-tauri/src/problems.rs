@@ -86,7 +86,7 @@ pub(crate) fn connect(error: &ConnectError, binary: &Path) -> Problem {
         ),
         ConnectError::Died(death) => detailed(
             problem(
-                "Codex ended right after it was started.",
+                "Codex stopped right after it was started.",
                 no_session,
                 "Look at the details. Running the same Codex in a terminal often says more. Then try again.",
             ),
@@ -107,7 +107,7 @@ pub(crate) fn connect(error: &ConnectError, binary: &Path) -> Problem {
 pub(crate) fn restarting(death: &Death) -> Problem {
     detailed(
         problem(
-            "Codex ended unexpectedly and is being started again.",
+            "Codex stopped unexpectedly and is being started again.",
             "What was running is cut short. What it had done so far is kept, and so is the conversation.",
             "Nothing to do. You can send a message already; it goes out when Codex is back.",
         ),
@@ -124,7 +124,7 @@ pub(crate) fn gave_up(death: Option<&Death>, failure: Option<&ConnectError>) -> 
         .collect();
     detailed(
         problem(
-            "Codex keeps ending and is not started again by itself.",
+            "Codex keeps stopping and is not started again by itself.",
             "The conversation is kept.",
             "Look at the details, then try again.",
         ),

@@ -21,6 +21,7 @@
     unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::print_stderr,
     reason = "every test file includes this module, uses its own part of it, and reports by panicking"
 )]
 

@@ -7,7 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use countersign_runtime::approval::{Decision, Outcome};
 use countersign_runtime::supervisor::{ConnectionState, RestartPolicy};
 use countersign_runtime::transport::{ChildSpec, SpawnError};
-use countersign_runtime::{AskError, Client, ClientConfig, ConnectError, Event, Prompt, RpcError};
+use countersign_runtime::item::ItemDetail;
+use countersign_runtime::{AskError, Client, ClientConfig, ConnectError, Event, Prompt, RpcError, Session};
 use support::{Person, Place, connect, event, profile, start, within};
 
 fn kill(pid: u32) {
@@ -224,4 +225,76 @@ async fn a_server_that_is_none_is_explained() {
         .err()
         .unwrap();
     assert!(matches!(nameless, ConnectError::NoVersion { .. }));
+}
+
+/// Processes whose command line contains `text`.
+fn processes(text: &str) -> Vec<String> {
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| {
+            let pid = entry.file_name().into_string().ok().filter(|name| name.bytes().all(|b| b.is_ascii_digit()))?;
+            let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            line.contains(text).then(|| format!("{pid}: {line}"))
+        })
+        .collect()
+}
+
+/// A session in which `COMMAND` runs, outside the sandbox when it is a `run:`.
+async fn running(place: &Place, scene: &str) -> (Client, Session) {
+    let client = connect(ClientConfig { restart: RestartPolicy::Never, ..place.asking() }).await;
+    let mut person = Person::at(&client);
+    let session = start(&client, place.session()).await;
+    let mut events = session.subscribe();
+    let prompt = Prompt { profile: profile(), ..Prompt::new(scene, &place.cwd) };
+    session.start_turn(&prompt).await.unwrap();
+    event(&mut events, "the command", |event| match event {
+        Event::ItemStarted { item, .. } => matches!(item.detail, ItemDetail::Command(_)).then_some(()),
+        _ => None,
+    })
+    .await;
+    if scene.starts_with("run:") {
+        let entry = person.asked().await;
+        person.answer(&entry, Decision::Allow);
+    }
+    let command = scene.split_once(": ").unwrap().1.to_owned();
+    within("the command's process", async {
+        while processes(&command).is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    (client, session)
+}
+
+async fn ended(command: &str) {
+    within("the end of the command", async {
+        while !processes(command).is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// I12.
+#[tokio::test]
+async fn no_command_outlives_an_orderly_end() {
+    let place = Place::new().await;
+    for scene in ["sandboxed: sleep 98761", "run: sleep 98762"] {
+        let (client, _session) = running(&place, scene).await;
+        within("the shutdown", client.shutdown()).await;
+        ended(scene.split_once(": ").unwrap().1).await;
+    }
+}
+
+/// I12.
+#[tokio::test]
+async fn no_command_outlives_a_killed_server() {
+    let place = Place::new().await;
+    for scene in ["sandboxed: sleep 98763", "run: sleep 98764"] {
+        let (client, _session) = running(&place, scene).await;
+        kill(client.server_pid().unwrap());
+        ended(scene.split_once(": ").unwrap().1).await;
+    }
 }

@@ -78,13 +78,12 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::field_reassign_with_default, reason = "it has a private field")]
     fn the_policy_reads_as_words_and_differences_are_said() {
-        let policy = EffectivePolicy {
-            model: "m".into(),
-            sandbox: Some(Ok(SandboxMode::ReadOnly)),
-            approval: Some(Ok(ApprovalPolicy::OnRequest)),
-            ..EffectivePolicy::default()
-        };
+        let mut policy = EffectivePolicy::default();
+        policy.model = "m".into();
+        policy.sandbox = Some(Ok(SandboxMode::ReadOnly));
+        policy.approval = Some(Ok(ApprovalPolicy::OnRequest));
         let mut face = Face::default();
         face.set_policy(&policy, ApprovalPolicy::OnRequest, SandboxMode::ReadOnly);
         assert_eq!(face.policy.as_deref(), Some("Read only · asks on request"));

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Only so that a broken test ends.
-const WATCHDOG: Duration = Duration::from_secs(90);
+const WATCHDOG: Duration = Duration::from_secs(60);
 
 /// The pinned codex: `COUNTERSIGN_CODEX`, else what `make setup` installed.
 pub(crate) fn codex() -> PathBuf {

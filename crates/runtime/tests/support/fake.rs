@@ -1,0 +1,95 @@
+//! An app-server in memory, for what the real one cannot be made to do.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::sync::{Arc, Mutex};
+
+use countersign_runtime::transport::{Peer, Transport, Wire};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf};
+
+use super::within;
+
+/// The server's end of a connection.
+pub(crate) struct Fake {
+    lines: Lines<BufReader<ReadHalf<DuplexStream>>>,
+    writer: WriteHalf<DuplexStream>,
+}
+
+/// A transport to one fake, and the fake.
+pub(crate) fn pair() -> (Transport, Fake) {
+    let (ours, theirs) = tokio::io::duplex(1 << 20);
+    let ours = Arc::new(Mutex::new(Some(ours)));
+    let transport = Transport::Custom(Arc::new(move || {
+        let stream = ours.lock().unwrap().take().ok_or_else(|| std::io::Error::other("the fake is used up"))?;
+        let (reader, writer) = tokio::io::split(stream);
+        Ok(Wire {
+            reader: Box::new(reader),
+            writer: Box::new(writer),
+            peer: Peer::Foreign,
+        })
+    }));
+    let (reader, writer) = tokio::io::split(theirs);
+    let fake = Fake {
+        lines: BufReader::new(reader).lines(),
+        writer,
+    };
+    (transport, fake)
+}
+
+impl Fake {
+    /// The next frame of the client.
+    pub(crate) async fn next(&mut self) -> Value {
+        let line = within("a frame of the client", self.lines.next_line()).await.unwrap();
+        serde_json::from_str(&line.expect("the client closed the connection")).unwrap()
+    }
+
+    /// The next request of this method; answered with `result`.
+    pub(crate) async fn answer(&mut self, method: &str, result: Value) -> Value {
+        let request = self.next().await;
+        assert_eq!(request["method"], method, "{request}");
+        self.say(json!({"id": request["id"], "result": result})).await;
+        request
+    }
+
+    pub(crate) async fn say(&mut self, frame: Value) {
+        self.line(&frame.to_string()).await;
+    }
+
+    pub(crate) async fn line(&mut self, line: &str) {
+        self.writer.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+    }
+
+    pub(crate) async fn notify(&mut self, method: &str, params: Value) {
+        self.say(json!({"method": method, "params": params})).await;
+    }
+
+    /// Shakes hands.
+    pub(crate) async fn greet(&mut self) {
+        self.answer("initialize", json!({"userAgent": "countersign/0.169.0 (x)", "codexHome": "/h"})).await;
+        assert_eq!(self.next().await["method"], "initialized");
+    }
+
+    /// Starts thread `T`.
+    pub(crate) async fn start_thread(&mut self) {
+        let result = json!({"thread": {"id": "T"}, "model": "m", "modelProvider": "p", "cwd": "/w",
+            "approvalPolicy": "on-request", "sandbox": {"type": "readOnly"}});
+        self.answer("thread/start", result).await;
+    }
+
+    /// Starts turn `U`.
+    pub(crate) async fn start_turn(&mut self) {
+        self.answer("turn/start", json!({"turn": {"id": "U", "items": [], "status": "inProgress"}})).await;
+        self.notify("turn/started", json!({"threadId": "T", "turn": {"id": "U", "items": [], "status": "inProgress"}})).await;
+    }
+
+    /// Asks for leave to run a command.
+    pub(crate) async fn ask(&mut self, id: i64) {
+        self.say(json!({"id": id, "method": "item/commandExecution/requestApproval",
+            "params": {"threadId": "T", "turnId": "U", "itemId": format!("i{id}"), "startedAtMs": 1, "command": "true", "cwd": "/w"}}))
+            .await;
+    }
+
+    pub(crate) async fn end_turn(&mut self) {
+        self.notify("turn/completed", json!({"threadId": "T", "turn": {"id": "U", "items": [], "status": "completed"}})).await;
+    }
+}
