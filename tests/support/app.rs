@@ -92,10 +92,21 @@ impl<'d> App<'d> {
 
     /// Runs a function body in the page; `arguments` holds `args`.
     pub fn eval(&self, script: &str, args: Vec<Value>) -> Value {
+        let shown = script.lines().next().unwrap_or_default();
+        match self.answer(script, args) {
+            Some(value) => value,
+            None => panic!("the page replaced what it answered to {shown:?}"),
+        }
+    }
+
+    /// The page's answer; none when an element in it was gone before it arrived.
+    fn answer(&self, script: &str, args: Vec<Value>) -> Option<Value> {
+        let shown = script.lines().next().unwrap_or_default();
         match self.desktop.block_on(self.client.execute(script, args)) {
-            Some(Ok(value)) => value,
-            Some(Err(error)) => panic!("the page's answer to {script:?}: {error}"),
-            None => panic!("the page did not answer {script:?}"),
+            Some(Ok(value)) => Some(value),
+            Some(Err(error)) if error.to_string().to_lowercase().contains("stale element") => None,
+            Some(Err(error)) => panic!("the page's answer to {shown:?}: {error}"),
+            None => panic!("the page did not answer {shown:?}"),
         }
     }
 
@@ -292,7 +303,8 @@ impl<'a> Locator<'a> {
     }
 
     fn look(&self) -> Look {
-        let answer = self.app.eval(FIND, vec![Value::Array(self.path.clone())]);
+        let answer = poll(|| self.app.answer(FIND, vec![Value::Array(self.path.clone())]));
+        let answer = answer.unwrap_or_else(|| panic!("{self} is replaced all the time"));
         serde_json::from_value(answer).unwrap_or_else(|error| panic!("page.js: {error}"))
     }
 

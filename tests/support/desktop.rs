@@ -202,6 +202,8 @@ impl Desktop {
     /// Starts the app with `args` and waits for its page. On the same home as
     /// before: end one launch before the next.
     pub fn launch(&self, args: &[&str]) -> App<'_> {
+        // The mouse begins in a corner: a card that appeared beneath it would be held there.
+        self.xdotool(&["mousemove", "0", "0"]);
         self.launches.set(self.launches.get() + 1);
         App::launch(self, BINARY, args, self.launches.get())
     }
