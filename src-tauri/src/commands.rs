@@ -138,7 +138,7 @@ pub(crate) async fn link_open<R: Runtime>(handle: AppHandle<R>, url: String) -> 
 }
 
 /// The handler of all commands.
-pub(crate) fn handler<R: Runtime>() -> impl Fn(tauri::ipc::Invoke<R>) -> bool + Send + Sync + 'static {
+pub fn handler<R: Runtime>() -> impl Fn(tauri::ipc::Invoke<R>) -> bool + Send + Sync + 'static {
     tauri::generate_handler![
         app_read,
         session_open,

@@ -23,6 +23,8 @@ pub mod tell;
 pub mod view;
 mod wording;
 
+pub use commands::handler;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
