@@ -1,4 +1,5 @@
 //! The commands over Tauri's mock runtime: the real app, its real storage, no window and no webview.
+#![allow(clippy::unwrap_used, reason = "tests report by panicking")]
 
 use std::sync::{Arc, Mutex};
 
@@ -6,7 +7,9 @@ use countersign_app::dialogs::{AnswerFn, DialogRequest, Prompter};
 use countersign_contract::wire::COMMANDS;
 use serde_json::{Value, json};
 use tauri::ipc::{CallbackFn, InvokeBody};
-use tauri::test::{INVOKE_KEY, MockRuntime, get_ipc_response, mock_builder, mock_context, noop_assets};
+use tauri::test::{
+    INVOKE_KEY, MockRuntime, get_ipc_response, mock_builder, mock_context, noop_assets,
+};
 use tauri::webview::InvokeRequest;
 use tauri::{App, Listener, Manager, WebviewWindow, WebviewWindowBuilder};
 
@@ -36,7 +39,9 @@ impl Desk {
             .unwrap();
         let state = countersign_app::build(app.handle(), data.path(), NoScreen);
         app.manage(state);
-        let window = WebviewWindowBuilder::new(&app, "main", Default::default()).build().unwrap();
+        let window = WebviewWindowBuilder::new(&app, "main", Default::default())
+            .build()
+            .unwrap();
         Self { app, window, data }
     }
 
@@ -57,7 +62,9 @@ impl Desk {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let into = Arc::clone(&heard);
         self.app.listen_any(event, move |event| {
-            into.lock().unwrap().push(serde_json::from_str(event.payload()).unwrap());
+            into.lock()
+                .unwrap()
+                .push(serde_json::from_str(event.payload()).unwrap());
         });
         heard
     }
@@ -78,7 +85,10 @@ fn every_command_of_the_contract_is_there() {
     for command in COMMANDS.iter().filter(|command| **command != "folder_pick") {
         // Without arguments most refuse, but an unknown command says so.
         if let Err(error) = desk.call(command, json!({})) {
-            assert!(!error.to_string().contains("not found"), "{command}: {error}");
+            assert!(
+                !error.to_string().contains("not found"),
+                "{command}: {error}"
+            );
         }
     }
     let unknown = desk.call("session_levitate", json!({})).unwrap_err();
@@ -100,10 +110,19 @@ fn a_first_start_has_the_demo_and_no_tabs() {
 fn profiles_are_made_changed_and_deleted_and_every_window_is_told() {
     let desk = Desk::new();
     let heard = desk.heard("profiles://changed");
-    let made = desk.call("profile_create", json!({"settings": settings("Work")})).unwrap();
-    let refused = desk.call("profile_create", json!({"settings": settings(" work ")})).unwrap_err();
-    assert_eq!((&refused["code"], &refused["field"]), (&json!("invalid"), &json!("name")));
-    let copy = desk.call("profile_duplicate", json!({"profile": made["id"]})).unwrap();
+    let made = desk
+        .call("profile_create", json!({"settings": settings("Work")}))
+        .unwrap();
+    let refused = desk
+        .call("profile_create", json!({"settings": settings(" work ")}))
+        .unwrap_err();
+    assert_eq!(
+        (&refused["code"], &refused["field"]),
+        (&json!("invalid"), &json!("name"))
+    );
+    let copy = desk
+        .call("profile_duplicate", json!({"profile": made["id"]}))
+        .unwrap();
     assert_ne!(copy["name"], made["name"]);
     let changed = desk
         .call("profile_update", json!({"profile": made["id"], "settings": {"name": "Play", "color": "pink", "codexBinary": null,
@@ -111,14 +130,29 @@ fn profiles_are_made_changed_and_deleted_and_every_window_is_told() {
             "sandbox": "fullAccess", "approval": "never", "developerInstructions": "be kind", "dialogs": "never"}}))
         .unwrap();
     assert_eq!(changed["sandbox"], "fullAccess");
-    desk.call("profile_delete", json!({"profile": copy["id"]})).unwrap();
-    let gone = desk.call("profile_delete", json!({"profile": copy["id"]})).unwrap_err();
+    desk.call("profile_delete", json!({"profile": copy["id"]}))
+        .unwrap();
+    let gone = desk
+        .call("profile_delete", json!({"profile": copy["id"]}))
+        .unwrap_err();
     assert_eq!(gone["code"], "notFound");
-    assert!(desk.call("profile_delete", json!({"profile": "demo"})).is_err());
+    assert!(
+        desk.call("profile_delete", json!({"profile": "demo"}))
+            .is_err()
+    );
 
     let heard = heard.lock().unwrap();
-    assert_eq!(heard.len(), 4, "one event for each change, none for a refusal");
-    let names: Vec<_> = heard[3].as_array().unwrap().iter().map(|profile| &profile["name"]).collect();
+    assert_eq!(
+        heard.len(),
+        4,
+        "one event for each change, none for a refusal"
+    );
+    let names: Vec<_> = heard[3]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|profile| &profile["name"])
+        .collect();
     assert_eq!(names, ["Demo (offline)", "Play"]);
     // On disk before the command returned.
     let kept = std::fs::read_to_string(desk.data.path().join("profiles.json")).unwrap();
@@ -129,8 +163,17 @@ fn profiles_are_made_changed_and_deleted_and_every_window_is_told() {
 fn what_makes_no_sense_is_refused_with_the_field() {
     let desk = Desk::new();
     let check = |profile: &str, folder: &str, field: &str| {
-        let refused = desk.call("session_open", json!({"profile": profile, "folder": folder})).unwrap_err();
-        assert_eq!((&refused["code"], &refused["field"]), (&json!("invalid"), &json!(field)), "{refused}");
+        let refused = desk
+            .call(
+                "session_open",
+                json!({"profile": profile, "folder": folder}),
+            )
+            .unwrap_err();
+        assert_eq!(
+            (&refused["code"], &refused["field"]),
+            (&json!("invalid"), &json!(field)),
+            "{refused}"
+        );
         assert!(!refused["problem"]["remedy"].as_str().unwrap().is_empty());
     };
     check("nobody", "/", "profile");
@@ -143,12 +186,30 @@ fn what_makes_no_sense_is_refused_with_the_field() {
         ("session_close", json!({"session": "none"})),
         ("notice_dismiss", json!({"notice": "none"})),
     ] {
-        assert_eq!(desk.call(command, arguments).unwrap_err()["code"], "notFound", "{command}");
+        assert_eq!(
+            desk.call(command, arguments).unwrap_err()["code"],
+            "notFound",
+            "{command}"
+        );
     }
-    let stale = desk.call("approval_answer", json!({"approval": "1-1-0", "choice": "allowOnce"})).unwrap_err();
+    let stale = desk
+        .call(
+            "approval_answer",
+            json!({"approval": "1-1-0", "choice": "allowOnce"}),
+        )
+        .unwrap_err();
     assert_eq!(stale["code"], "stale");
-    for url in ["file:///etc/passwd", "javascript:alert(1)", "not a url", "vscode://x"] {
-        assert_eq!(desk.call("link_open", json!({"url": url})).unwrap_err()["code"], "invalid", "{url}");
+    for url in [
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "not a url",
+        "vscode://x",
+    ] {
+        assert_eq!(
+            desk.call("link_open", json!({"url": url})).unwrap_err()["code"],
+            "invalid",
+            "{url}"
+        );
     }
 }
 
@@ -156,7 +217,11 @@ fn what_makes_no_sense_is_refused_with_the_field() {
 fn settings_are_kept_and_told() {
     let desk = Desk::new();
     let heard = desk.heard("settings://changed");
-    desk.call("settings_update", json!({"settings": {"theme": "dark"}})).unwrap();
+    desk.call("settings_update", json!({"settings": {"theme": "dark"}}))
+        .unwrap();
     assert_eq!(*heard.lock().unwrap(), [json!({"theme": "dark"})]);
-    assert_eq!(desk.call("app_read", json!({})).unwrap()["settings"]["theme"], "dark");
+    assert_eq!(
+        desk.call("app_read", json!({})).unwrap()["settings"]["theme"],
+        "dark"
+    );
 }

@@ -1,6 +1,7 @@
 //! What people do, in the real window, with real clicks, against the real app-server with the scripted
 //! model behind it.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "tests report by panicking")]
 
 mod support;
 
@@ -29,7 +30,9 @@ fn open_session(app: &App<'_>, desktop: &Desktop, name: &str) {
     let folder = desktop.folder(name);
     app.role("button", "New session").click();
     let dialog = app.role("dialog", "New session");
-    dialog.role("textbox", "Folder").fill(folder.to_str().unwrap());
+    dialog
+        .role("textbox", "Folder")
+        .fill(folder.to_str().unwrap());
     dialog.role("button", "Open session").click();
     dialog.wait_gone();
     ready(app, name);
@@ -49,7 +52,10 @@ fn allowing_once_in_the_dialog_runs_the_command() {
     let dialog = desktop.dialog("Countersign: proj");
     let said = dialog.text();
     assert!(said.contains("echo made > made.txt; echo done"), "{said}");
-    assert!(said.contains(DEMO) && said.contains("outside the sandbox"), "{said}");
+    assert!(
+        said.contains(DEMO) && said.contains("outside the sandbox"),
+        "{said}"
+    );
     assert!(!made.exists(), "nothing runs before the answer");
     app.role("tab", "proj").wait();
     app.role("region", "Approvals").wait();
@@ -82,7 +88,9 @@ fn what_is_put_off_is_answered_on_the_desk() {
     let dialog = desktop.dialog("Countersign: proj");
     dialog.press("Escape");
     dialog.wait_gone();
-    let entry = app.role("region", "Approvals").role("group", "Run echo made > made.txt");
+    let entry = app
+        .role("region", "Approvals")
+        .role("group", "Run echo made > made.txt");
     entry.role("button", "Allow once").click();
     transcript(&app, "exited with 0");
     // A settled entry stays under the pointer until that leaves.
@@ -91,7 +99,9 @@ fn what_is_put_off_is_answered_on_the_desk() {
 
     app.type_message("run: echo more > more.txt", Key::Enter);
     let dialog = desktop.dialog("Countersign: proj");
-    let entry = app.role("region", "Approvals").role("group", "Run echo more > more.txt");
+    let entry = app
+        .role("region", "Approvals")
+        .role("group", "Run echo more > more.txt");
     entry.role("button", "Deny").click();
     dialog.wait_gone();
     transcript(&app, "was declined");
@@ -109,11 +119,19 @@ fn two_tabs_that_wait_are_two_questions() {
     app.type_message("run: echo 2 > second.txt", Key::Enter);
     let approvals = app.role("region", "Approvals");
     approvals.any("group").wait_count(2);
-    assert!(!desktop.has_window("Countersign: two"), "one dialog at a time");
+    assert!(
+        !desktop.has_window("Countersign: two"),
+        "one dialog at a time"
+    );
 
     // The second from the desk first; then the first in its dialog.
-    approvals.role("group", "Run echo 2 > second.txt").role("button", "Allow once").click();
-    wait_until("the second file", || desktop.folder("two").join("second.txt").exists());
+    approvals
+        .role("group", "Run echo 2 > second.txt")
+        .role("button", "Allow once")
+        .click();
+    wait_until("the second file", || {
+        desktop.folder("two").join("second.txt").exists()
+    });
     assert!(!desktop.folder("one").join("first.txt").exists());
     first.click("Deny");
     app.role("tab", "one").click();
@@ -132,8 +150,13 @@ fn two_questions_in_one_turn_come_one_after_the_other() {
     let is_a = first.text().contains("echo A");
     first.click("Allow once");
     let second = wait_for("the second dialog", || {
-        let dialog = desktop.has_window("Countersign: proj").then(|| desktop.dialog("Countersign: proj"))?;
-        dialog.text().contains(if is_a { "echo B" } else { "echo A" }).then_some(dialog)
+        let dialog = desktop
+            .has_window("Countersign: proj")
+            .then(|| desktop.dialog("Countersign: proj"))?;
+        dialog
+            .text()
+            .contains(if is_a { "echo B" } else { "echo A" })
+            .then_some(dialog)
     });
     second.click("Deny");
     transcript(&app, "exited with 0");
@@ -153,7 +176,9 @@ fn typing_while_a_dialog_appears_answers_nothing_and_loses_nothing() {
     window.activate();
     desktop.type_text(text);
     let dialog = desktop.dialog("Countersign: proj");
-    wait_until("the dialog to be armed", || dialog.button("Allow once").sensitive);
+    wait_until("the dialog to be armed", || {
+        dialog.button("Allow once").sensitive
+    });
     desktop.type_text(" on");
     desktop.press("shift+Return");
     desktop.type_text("and on");
@@ -161,7 +186,9 @@ fn typing_while_a_dialog_appears_answers_nothing_and_loses_nothing() {
     let typed = app.role("textbox", "Message").value();
     assert_eq!(typed, format!("{text} on\nand on"));
     desktop.press("Return");
-    wait_until("the message to be sent", || app.role("textbox", "Message").value().is_empty());
+    wait_until("the message to be sent", || {
+        app.role("textbox", "Message").value().is_empty()
+    });
     assert!(dialog.is_mapped(), "Enter answered the dialog");
     assert!(!desktop.folder("proj").join("made.txt").exists());
     app.role("region", "Approvals").any("group").wait_count(1);
@@ -178,13 +205,21 @@ fn an_early_click_on_allow_does_nothing() {
         let early = dialog.click_unarmed("Allow once");
         if early {
             assert!(dialog.is_mapped());
-            assert!(!desktop.folder("proj").join(format!("early-{n}.txt")).exists());
+            assert!(
+                !desktop
+                    .folder("proj")
+                    .join(format!("early-{n}.txt"))
+                    .exists()
+            );
             dialog.click("Deny");
         }
         app.role("status", "Connection").wait_text("ready");
         early
     });
-    assert!(was_early, "no dialog could be clicked within its first 600 ms");
+    assert!(
+        was_early,
+        "no dialog could be clicked within its first 600 ms"
+    );
 }
 
 #[test]
@@ -213,13 +248,18 @@ fn a_killed_app_server_is_said_and_comes_back() {
     app.type_message("say before the storm", Key::Enter);
     transcript(&app, "before the storm");
     app.type_message("stream 5000 20", Key::Enter);
-    wait_until("the stream", || app.role("log", "Transcript").text().len() > 200);
+    wait_until("the stream", || {
+        app.role("log", "Transcript").text().len() > 200
+    });
     let before = app.role("log", "Transcript").text().len();
     for server in desktop.app_servers() {
         server.kill();
     }
     transcript(&app, "Codex stopped unexpectedly");
-    assert!(app.role("log", "Transcript").text().len() >= before, "what was there is kept");
+    assert!(
+        app.role("log", "Transcript").text().len() >= before,
+        "what was there is kept"
+    );
     app.type_message("say after the storm", Key::Enter);
     transcript(&app, "after the storm");
     app.role("status", "Connection").wait_text("ready");
@@ -238,8 +278,17 @@ fn a_restart_brings_tabs_titles_and_history_back() {
     let invoke = "return window.__TAURI_INTERNALS__.invoke(arguments[0], arguments[1])";
     let state = app.eval(invoke, vec![json!("app_read"), json!({})]);
     let second = state["sessions"]["sessions"][1]["id"].clone();
-    app.eval(invoke, vec![json!("session_rename"), json!({"session": second, "title": "Second best"})]);
-    app.eval(invoke, vec![json!("session_move"), json!({"session": second, "to": 0})]);
+    app.eval(
+        invoke,
+        vec![
+            json!("session_rename"),
+            json!({"session": second, "title": "Second best"}),
+        ],
+    );
+    app.eval(
+        invoke,
+        vec![json!("session_move"), json!({"session": second, "to": 0})],
+    );
     app.role("tab", "Second best").click();
     app.role("textbox", "Message").type_text("not sent yet");
     wait_until("the draft to be kept", || {
@@ -253,7 +302,12 @@ fn a_restart_brings_tabs_titles_and_history_back() {
     let app = desktop.launch(&[]);
     app.any("tab").wait_count(3);
     let state = app.eval(invoke, vec![json!("app_read"), json!({})]);
-    let titles: Vec<&str> = state["sessions"]["sessions"].as_array().unwrap().iter().map(|s| s["title"].as_str().unwrap()).collect();
+    let titles: Vec<&str> = state["sessions"]["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["title"].as_str().unwrap())
+        .collect();
     assert_eq!(titles, ["Second best", "one", "three"]);
     assert_eq!(state["sessions"]["active"], second);
     transcript(&app, "me too");
@@ -270,7 +324,10 @@ fn a_restart_brings_tabs_titles_and_history_back() {
 fn a_reload_of_the_page_shows_the_same() {
     let desktop = Desktop::start("reload");
     let app = demo(&desktop, "proj");
-    app.type_message("think hard\nplan A; B; C\nedit: hello.txt <- hello\nsay over", Key::Enter);
+    app.type_message(
+        "think hard\nplan A; B; C\nedit: hello.txt <- hello\nsay over",
+        Key::Enter,
+    );
     transcript(&app, "over");
     app.role("status", "Connection").wait_text("ready");
     let before = app.role("log", "Transcript").text();
@@ -306,13 +363,21 @@ fn a_second_call_opens_its_session_in_the_running_app() {
     let desktop = Desktop::start("second-call");
     let app = demo(&desktop, "proj");
     let other = desktop.folder("other");
-    let status = desktop.app_command(&["--profile", DEMO, other.to_str().unwrap()]).status().unwrap();
+    let status = desktop
+        .app_command(&["--profile", DEMO, other.to_str().unwrap()])
+        .status()
+        .unwrap();
     assert!(status.success());
     ready(&app, "other");
     app.any("tab").wait_count(2);
-    let status = desktop.app_command(&["--profile", "No such", other.to_str().unwrap()]).status().unwrap();
+    let status = desktop
+        .app_command(&["--profile", "No such", other.to_str().unwrap()])
+        .status()
+        .unwrap();
     assert!(status.success());
-    wait_until("a notice about the profile", || app.outline().contains("No such"));
+    wait_until("a notice about the profile", || {
+        app.outline().contains("No such")
+    });
 }
 
 #[test]
@@ -321,7 +386,12 @@ fn nothing_is_left_after_quit_or_a_killed_app() {
     let app = demo(&desktop, "proj");
     app.type_message("run: sleep 4321", Key::Enter);
     desktop.dialog("Countersign: proj").click("Allow once");
-    let sleeps = || desktop.processes().iter().any(|process| process.command.contains("sleep 4321"));
+    let sleeps = || {
+        desktop
+            .processes()
+            .iter()
+            .any(|process| process.command.contains("sleep 4321"))
+    };
     wait_until("the command", sleeps);
     desktop.window("Countersign").close();
     app.wait_ended();
@@ -347,7 +417,10 @@ fn profiles_load_after_fifty_kills_in_the_middle_of_saving() {
         "developerInstructions": "", "dialogs": "never",
     });
     let app = desktop.launch(&[]);
-    let profile = app.eval(invoke, vec![json!("profile_create"), json!({"settings": settings})]);
+    let profile = app.eval(
+        invoke,
+        vec![json!("profile_create"), json!({"settings": settings})],
+    );
     let id = profile["id"].clone();
     app.kill();
     let mut last = 0;
@@ -355,11 +428,19 @@ fn profiles_load_after_fifty_kills_in_the_middle_of_saving() {
         let app = desktop.launch(&[]);
         let state = app.eval(invoke, vec![json!("app_read"), json!({})]);
         assert_eq!(state["notices"], json!([]), "in round {round}");
-        let kept = state["profiles"].as_array().unwrap().iter().find(|profile| profile["id"] == id).cloned();
+        let kept = state["profiles"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|profile| profile["id"] == id)
+            .cloned();
         let kept = kept.unwrap_or_else(|| panic!("the profile is gone in round {round}: {state}"));
         assert_eq!(kept["environment"]["A"], "b");
         let said: u64 = kept["developerInstructions"].as_str().unwrap().len() as u64;
-        assert!(said >= last, "an older state came back in round {round}: {said} after {last}");
+        assert!(
+            said >= last,
+            "an older state came back in round {round}: {said} after {last}"
+        );
         // Saves one after the other; what was confirmed is counted in the page's title.
         app.eval(
             "const [id, settings, from] = arguments;
@@ -376,7 +457,10 @@ fn profiles_load_after_fifty_kills_in_the_middle_of_saving() {
         );
         let moment = 3 + (round * 7919) % 40;
         let confirmed = wait_for("some saves", || {
-            let saved = app.eval("return window.__saved ?? 0", vec![]).as_u64().unwrap();
+            let saved = app
+                .eval("return window.__saved ?? 0", vec![])
+                .as_u64()
+                .unwrap();
             (saved >= said + moment).then_some(saved)
         });
         last = confirmed;
@@ -391,11 +475,21 @@ fn twenty_tabs_and_an_unread_one() {
     let invoke = "return window.__TAURI_INTERNALS__.invoke(arguments[0], arguments[1])";
     for n in 1..20 {
         let folder = desktop.folder(&format!("tab-{n}"));
-        app.eval(invoke, vec![json!("session_open"), json!({"profile": "demo", "folder": folder})]);
+        app.eval(
+            invoke,
+            vec![
+                json!("session_open"),
+                json!({"profile": "demo", "folder": folder}),
+            ],
+        );
     }
     app.any("tab").wait_count(20);
     ready(&app, "tab-19");
-    assert_eq!(desktop.app_servers().len(), 1, "one app-server serves them all");
+    assert_eq!(
+        desktop.app_servers().len(),
+        1,
+        "one app-server serves them all"
+    );
     app.type_message("slow 300\nsay surprise", Key::Enter);
     app.role("tab", "tab-18").click();
     let unread = || {

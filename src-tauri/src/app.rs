@@ -5,12 +5,13 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use countersign_contract::{
-    AnsweredFrom, AppState, Approval, ApprovalId, ApprovalResolved, ChoiceId, CommandError, DialogMode, NoticeLevel, Problem, Profile,
-    ProfileId, ProfileSettings, SessionId, SessionList, Settings,
+    AnsweredFrom, AppState, Approval, ApprovalId, ApprovalResolved, ChoiceId, CommandError,
+    DialogMode, NoticeLevel, Problem, Profile, ProfileId, ProfileSettings, SessionId, SessionList,
+    Settings,
 };
 use countersign_runtime::approval::{Entry, Notice, Outcome, Request};
 use countersign_runtime::event::ThreadId;
@@ -23,7 +24,7 @@ use crate::desk::{Desk, NotTaken, outcome_of};
 use crate::dialogs::{Dialogs, Prompter};
 use crate::engines::{Engine, Engines};
 use crate::notices::Notices;
-use crate::session::{self, Handle, Surroundings, Updates};
+use crate::session::{self, Around, EngineFuture, Handle, Updates};
 use crate::storage::{Preferences, Profiles, Tab, TabList, Tabs};
 use crate::tell::{Said, Tell};
 use crate::{error, problems, wording};
@@ -68,8 +69,14 @@ struct Inner {
 
 impl App {
     /// Puts the app together and brings the kept tabs up again. `data` is the app's data folder.
-    pub fn new(kept: Kept, locator: Arc<Locator>, data: &Path, prompter: impl Prompter + 'static, tell: Tell) -> Self {
-        let inner = Arc::new_cyclic(|this: &std::sync::Weak<Inner>| {
+    pub fn new(
+        kept: Kept,
+        locator: Arc<Locator>,
+        data: &Path,
+        prompter: impl Prompter + 'static,
+        tell: Tell,
+    ) -> Self {
+        let inner = Arc::new_cyclic(|this: &Weak<Inner>| {
             let answered = this.clone();
             let dialogs = Dialogs::new(prompter, move |id, choice| {
                 if let Some(inner) = answered.upgrade() {
@@ -117,9 +124,17 @@ impl App {
     }
 
     /// Opens a tab with a new thread.
-    pub fn open_session(&self, profile: &ProfileId, folder: &str) -> Result<SessionId, CommandError> {
+    pub fn open_session(
+        &self,
+        profile: &ProfileId,
+        folder: &str,
+    ) -> Result<SessionId, CommandError> {
         if self.inner.profiles.get(profile).is_none() {
-            return Err(error::invalid("profile", "This profile does not exist any more.", "Choose another one."));
+            return Err(error::invalid(
+                "profile",
+                "This profile does not exist any more.",
+                "Choose another one.",
+            ));
         }
         let folder = checked_folder(folder)?;
         let tab = Tab {
@@ -140,19 +155,29 @@ impl App {
     pub fn grant(&self, wish: &Wish) {
         let profiles = self.inner.profiles.list();
         let profile = match &wish.profile {
-            Some(name) => profiles.iter().find(|profile| profile.settings.name.eq_ignore_ascii_case(name)),
-            None => self.last_profile().and_then(|id| profiles.iter().find(|profile| profile.id == id)).or_else(|| {
-                profiles
-                    .iter()
-                    .find(|profile| profile.origin == countersign_contract::ProfileOrigin::User)
-                    .or(profiles.first())
-            }),
+            Some(name) => profiles
+                .iter()
+                .find(|profile| profile.settings.name.eq_ignore_ascii_case(name)),
+            None => self
+                .last_profile()
+                .and_then(|id| profiles.iter().find(|profile| profile.id == id))
+                .or_else(|| {
+                    profiles
+                        .iter()
+                        .find(|profile| profile.origin == countersign_contract::ProfileOrigin::User)
+                        .or(profiles.first())
+                }),
         };
         let opened = match profile {
-            Some(profile) => self.open_session(&profile.id, &wish.folder.to_string_lossy()).map(drop),
+            Some(profile) => self
+                .open_session(&profile.id, &wish.folder.to_string_lossy())
+                .map(drop),
             None => Err(error::invalid(
                 "profile",
-                format!("There is no profile named “{}”.", wish.profile.as_deref().unwrap_or_default()),
+                format!(
+                    "There is no profile named “{}”.",
+                    wish.profile.as_deref().unwrap_or_default()
+                ),
                 "Call countersign again with the name of a profile that exists, or make one.",
             )),
         };
@@ -164,7 +189,9 @@ impl App {
     fn last_profile(&self) -> Option<ProfileId> {
         let TabList { tabs, active } = self.inner.tabs.read();
         let active = active?;
-        tabs.into_iter().find(|tab| tab.id == active).map(|tab| tab.profile)
+        tabs.into_iter()
+            .find(|tab| tab.id == active)
+            .map(|tab| tab.profile)
     }
 
     /// Brings a tab to the front.
@@ -236,7 +263,9 @@ impl App {
         match self.inner.desk.answer(id, choice, AnsweredFrom::Dialog) {
             Ok(()) => {}
             Err(NotTaken::Late(late)) => (self.inner.tell)(Said::Late(late)),
-            Err(NotTaken::NotOffered) => tracing::error!(id, ?choice, "a dialog gave an answer that is not offered"),
+            Err(NotTaken::NotOffered) => {
+                tracing::error!(id, ?choice, "a dialog gave an answer that is not offered")
+            }
         }
     }
 
@@ -255,7 +284,11 @@ impl App {
     }
 
     /// Changes a profile.
-    pub fn update_profile(&self, id: &ProfileId, settings: ProfileSettings) -> Result<Profile, CommandError> {
+    pub fn update_profile(
+        &self,
+        id: &ProfileId,
+        settings: ProfileSettings,
+    ) -> Result<Profile, CommandError> {
         let profile = self.inner.profiles.update(id, settings)?;
         self.profiles_changed();
         Ok(profile)
@@ -264,7 +297,11 @@ impl App {
     /// Deletes a profile that no open session uses.
     pub fn delete_profile(&self, id: &ProfileId) -> Result<(), CommandError> {
         let tabs = self.inner.tabs.read().tabs;
-        let used_by: Vec<String> = tabs.iter().filter(|tab| tab.profile == *id).map(title).collect();
+        let used_by: Vec<String> = tabs
+            .iter()
+            .filter(|tab| tab.profile == *id)
+            .map(title)
+            .collect();
         self.inner.profiles.delete(id, &used_by)?;
         self.profiles_changed();
         Ok(())
@@ -299,7 +336,10 @@ impl App {
 
     /// Stops what runs and ends every app-server. Bounded: what does not end in time is killed.
     pub async fn quit(&self) {
-        let sessions: Vec<Handle> = lock(&self.inner.sessions).drain().map(|(_, session)| session).collect();
+        let sessions: Vec<Handle> = lock(&self.inner.sessions)
+            .drain()
+            .map(|(_, session)| session)
+            .collect();
         let engines = self.inner.engines.running();
         let leaving: Vec<_> = sessions
             .into_iter()
@@ -322,48 +362,35 @@ impl App {
     }
 
     fn bring_up(&self, tab: &Tab) {
-        let this = Arc::downgrade(&self.inner);
-        let app = move || Some(App { inner: this.upgrade()? });
-        let (id, profile) = (tab.id.clone(), tab.profile.clone());
-        let (of_thread, of_front, of_threads) = (id.clone(), id.clone(), id.clone());
-        let (a, b, c, d, e, f) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone(), app);
-        let handle = session::open(Surroundings {
-            id: id.clone(),
+        let handle = session::open(Place {
+            app: Arc::downgrade(&self.inner),
+            id: tab.id.clone(),
             folder: tab.folder.clone(),
-            profile: Box::new(move || a()?.inner.profiles.get(&profile)),
-            thread: Box::new(move || b()?.tab(&of_thread)?.thread),
-            engine: Box::new(move |profile| {
-                let app = c();
-                Box::pin(async move {
-                    match app {
-                        Some(app) => app.engine(&profile).await,
-                        None => Err(problems::gave_up(None, None)),
-                    }
-                })
-            }),
-            in_front: Box::new(move || d().is_some_and(|app| app.inner.tabs.read().active.as_deref() == Some(&of_front))),
-            changed: Box::new(move || {
-                if let Some(app) = e() {
-                    app.sessions_changed();
-                }
-            }),
-            threads: Box::new(move |thread, on_disk| {
-                if let Some(app) = f() {
-                    app.owns_thread(&of_threads, thread, on_disk);
-                }
-            }),
+            profile: tab.profile.clone(),
         });
-        lock(&self.inner.sessions).insert(id, handle);
+        lock(&self.inner.sessions).insert(tab.id.clone(), handle);
     }
 
     fn tab(&self, id: &str) -> Option<Tab> {
-        self.inner.tabs.read().tabs.into_iter().find(|tab| tab.id == id)
+        self.inner
+            .tabs
+            .read()
+            .tabs
+            .into_iter()
+            .find(|tab| tab.id == id)
     }
 
     fn owns_thread(&self, id: &SessionId, thread: &ThreadId, on_disk: bool) {
         lock(&self.inner.threads).insert(Arc::clone(thread), id.clone());
-        if on_disk && self.tab(id).is_some_and(|tab| tab.thread.as_deref() != Some(thread)) {
-            let kept = self.inner.tabs.update(id, |tab| tab.thread = Some(thread.to_string()));
+        if on_disk
+            && self
+                .tab(id)
+                .is_some_and(|tab| tab.thread.as_deref() != Some(thread))
+        {
+            let kept = self
+                .inner
+                .tabs
+                .update(id, |tab| tab.thread = Some(thread.to_string()));
             if let Err(error) = kept {
                 self.notice(NoticeLevel::Error, Some(id.clone()), error.problem);
             }
@@ -374,7 +401,11 @@ impl App {
         self.inner
             .engines
             .for_profile(profile, |engine| {
-                let (app, approvals, number) = (self.clone(), engine.client.approvals().clone(), engine.number);
+                let (app, approvals, number) = (
+                    self.clone(),
+                    engine.client.approvals().clone(),
+                    engine.number,
+                );
                 // The stream ends with the engine's client.
                 let (_, mut notices) = approvals.present();
                 let approvals = approvals.downgrade();
@@ -384,8 +415,12 @@ impl App {
                             return;
                         };
                         match notice {
-                            Notice::Requested(entry) => app.requested(number, entry, &approvals).await,
-                            Notice::Resolved(entry, outcome) => app.resolved(number, &entry, &outcome),
+                            Notice::Requested(entry) => {
+                                app.requested(number, entry, &approvals).await
+                            }
+                            Notice::Resolved(entry, outcome) => {
+                                app.resolved(number, &entry, &outcome)
+                            }
                             Notice::Denied(request) => app.denied(&request),
                             Notice::HookFailed(issue) => tracing::warn!(?issue, "a hook failed"),
                         }
@@ -395,17 +430,30 @@ impl App {
             .await
     }
 
-    async fn requested(&self, engine: u64, entry: Entry, approvals: &countersign_runtime::approval::Approvals) {
+    async fn requested(
+        &self,
+        engine: u64,
+        entry: Entry,
+        approvals: &countersign_runtime::approval::Approvals,
+    ) {
         let request = Arc::clone(&entry.request);
         let Some((tab, session)) = self.asker(&request) else {
             // Nobody would see it: better a denial that is said than a question that nobody gets.
-            let _ = approvals.decide(&entry.key, countersign_runtime::approval::Decision::Deny, "desk");
+            let _ = approvals.decide(
+                &entry.key,
+                countersign_runtime::approval::Decision::Deny,
+                "desk",
+            );
             self.denied(&request);
             return;
         };
         session.waiting(request.item.clone(), true);
         let described = match (&request.turn, &request.item) {
-            (Some(turn), Some(item)) => session.describe(Arc::clone(turn), ItemId::clone(item)).await,
+            (Some(turn), Some(item)) => {
+                session
+                    .describe(Arc::clone(turn), ItemId::clone(item))
+                    .await
+            }
             _ => session::Described::default(),
         };
         let profile = self.inner.profiles.get(&tab.profile);
@@ -418,7 +466,10 @@ impl App {
             folder: tab.folder.clone(),
             asked_at: now_ms().min(entry.opened_at_ms),
             name: wording::name(&request, &described.files),
-            reason: request.reason.as_deref().map(|reason| countersign_markup::visible(reason).into_owned()),
+            reason: request
+                .reason
+                .as_deref()
+                .map(|reason| countersign_markup::visible(reason).into_owned()),
             consequences: wording::consequences(&request, policy),
             choices: wording::choices(&request),
             subject: wording::subject(&request, described.files),
@@ -504,6 +555,68 @@ impl App {
     }
 }
 
+/// A session's place in the app.
+struct Place {
+    app: Weak<Inner>,
+    id: SessionId,
+    folder: String,
+    profile: ProfileId,
+}
+
+impl Place {
+    fn app(&self) -> Option<App> {
+        Some(App {
+            inner: self.app.upgrade()?,
+        })
+    }
+}
+
+impl Around for Place {
+    fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    fn folder(&self) -> &str {
+        &self.folder
+    }
+
+    fn profile(&self) -> Option<Profile> {
+        self.app()?.inner.profiles.get(&self.profile)
+    }
+
+    fn thread(&self) -> Option<String> {
+        self.app()?.tab(&self.id)?.thread
+    }
+
+    fn engine(&self, profile: Profile) -> EngineFuture {
+        let app = self.app();
+        Box::pin(async move {
+            match app {
+                Some(app) => app.engine(&profile).await,
+                // The app is quitting: nobody is left to be told.
+                None => Err(problems::gave_up(None, None)),
+            }
+        })
+    }
+
+    fn is_in_front(&self) -> bool {
+        self.app()
+            .is_some_and(|app| app.inner.tabs.read().active.as_ref() == Some(&self.id))
+    }
+
+    fn changed(&self) {
+        if let Some(app) = self.app() {
+            app.sessions_changed();
+        }
+    }
+
+    fn owns(&self, thread: &ThreadId, to_resume: bool) {
+        if let Some(app) = self.app() {
+            app.owns_thread(&self.id, thread, to_resume);
+        }
+    }
+}
+
 fn approval_id(engine: u64, entry: &Entry) -> ApprovalId {
     format!("{engine}-{}", entry.key)
 }
@@ -511,7 +624,9 @@ fn approval_id(engine: u64, entry: &Entry) -> ApprovalId {
 /// The person's title, else the folder's name.
 fn title(tab: &Tab) -> String {
     let folder = || {
-        let name = Path::new(&tab.folder).file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = Path::new(&tab.folder)
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
         name.unwrap_or_else(|| tab.folder.clone())
     };
     let title = tab.title.clone().unwrap_or_else(folder);
@@ -521,7 +636,11 @@ fn title(tab: &Tab) -> String {
 fn checked_folder(folder: &str) -> Result<String, CommandError> {
     let folder = folder.trim();
     if folder.is_empty() {
-        return Err(error::invalid("folder", "No folder is given.", "Type the path of a folder, or choose one."));
+        return Err(error::invalid(
+            "folder",
+            "No folder is given.",
+            "Type the path of a folder, or choose one.",
+        ));
     }
     let path = match (folder.strip_prefix("~"), directories::BaseDirs::new()) {
         (Some(rest), Some(dirs)) if rest.is_empty() || rest.starts_with(['/', '\\']) => {
@@ -530,7 +649,11 @@ fn checked_folder(folder: &str) -> Result<String, CommandError> {
         _ => PathBuf::from(folder),
     };
     if !path.is_absolute() {
-        return Err(error::invalid("folder", "The path is not absolute.", "Begin it with / or ~."));
+        return Err(error::invalid(
+            "folder",
+            "The path is not absolute.",
+            "Begin it with / or ~.",
+        ));
     }
     if !path.is_dir() {
         return Err(error::invalid(

@@ -24,7 +24,9 @@ pub struct Arguments {
 impl Arguments {
     /// Reads a command line, the program's name first. An error is what to print, and whether it
     /// was asked for (`--help`, `--version`).
-    pub fn read(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, clap::Error> {
+    pub fn read(
+        arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
         Self::try_parse_from(arguments)
     }
 
@@ -59,7 +61,9 @@ mod tests {
     #[test]
     fn a_folder_or_a_profile_is_a_wish() {
         let wish = |arguments: &[&str]| {
-            Arguments::read(arguments.iter().copied()).unwrap().wish(Path::new("/somewhere"))
+            Arguments::read(arguments.iter().copied())
+                .unwrap()
+                .wish(Path::new("/somewhere"))
         };
         assert_eq!(wish(&["countersign"]), None);
         assert_eq!(
@@ -70,7 +74,10 @@ mod tests {
             })
         );
         assert_eq!(wish(&["countersign", "/"]).unwrap().folder, Path::new("/"));
-        assert_eq!(wish(&["countersign", "--profile", "Work"]).unwrap().folder, Path::new("/somewhere/."));
+        assert_eq!(
+            wish(&["countersign", "--profile", "Work"]).unwrap().folder,
+            Path::new("/somewhere/.")
+        );
     }
 
     #[test]

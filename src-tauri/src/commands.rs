@@ -1,7 +1,8 @@
 //! The contract's commands, each a few lines over [`App`].
 
 use countersign_contract::{
-    AppState, ApprovalId, ChoiceId, CommandError, NoticeId, Profile, ProfileId, ProfileSettings, SessionId, Settings, TranscriptUpdate,
+    AppState, ApprovalId, ChoiceId, CommandError, NoticeId, Profile, ProfileId, ProfileSettings,
+    SessionId, Settings, TranscriptUpdate,
 };
 use tauri::ipc::Channel;
 use tauri::{AppHandle, Runtime, State};
@@ -19,7 +20,11 @@ pub(crate) fn app_read(app: State<'_, App>) -> AppState {
 }
 
 #[tauri::command(async)]
-pub(crate) fn session_open(app: State<'_, App>, profile: ProfileId, folder: String) -> Result<SessionId> {
+pub(crate) fn session_open(
+    app: State<'_, App>,
+    profile: ProfileId,
+    folder: String,
+) -> Result<SessionId> {
     app.open_session(&profile, &folder)
 }
 
@@ -44,7 +49,11 @@ pub(crate) async fn session_close(app: State<'_, App>, session: SessionId) -> Re
 }
 
 #[tauri::command]
-pub(crate) async fn session_send(app: State<'_, App>, session: SessionId, text: String) -> Result<()> {
+pub(crate) async fn session_send(
+    app: State<'_, App>,
+    session: SessionId,
+    text: String,
+) -> Result<()> {
     app.session(&session)?.send(text).await
 }
 
@@ -65,8 +74,15 @@ pub(crate) fn session_draft(app: State<'_, App>, session: SessionId, text: Strin
 }
 
 #[tauri::command]
-pub(crate) fn session_watch(app: State<'_, App>, session: SessionId, updates: Channel<TranscriptUpdate>) -> Result<()> {
-    app.watch(&session, Box::new(move |update| updates.send(update).is_ok()))
+pub(crate) fn session_watch(
+    app: State<'_, App>,
+    session: SessionId,
+    updates: Channel<TranscriptUpdate>,
+) -> Result<()> {
+    app.watch(
+        &session,
+        Box::new(move |update| updates.send(update).is_ok()),
+    )
 }
 
 #[tauri::command]
@@ -81,7 +97,11 @@ pub(crate) async fn session_earlier(app: State<'_, App>, session: SessionId) -> 
 }
 
 #[tauri::command]
-pub(crate) fn approval_answer(app: State<'_, App>, approval: ApprovalId, choice: ChoiceId) -> Result<()> {
+pub(crate) fn approval_answer(
+    app: State<'_, App>,
+    approval: ApprovalId,
+    choice: ChoiceId,
+) -> Result<()> {
     app.answer(&approval, choice)
 }
 
@@ -96,7 +116,11 @@ pub(crate) fn profile_duplicate(app: State<'_, App>, profile: ProfileId) -> Resu
 }
 
 #[tauri::command(async)]
-pub(crate) fn profile_update(app: State<'_, App>, profile: ProfileId, settings: ProfileSettings) -> Result<Profile> {
+pub(crate) fn profile_update(
+    app: State<'_, App>,
+    profile: ProfileId,
+    settings: ProfileSettings,
+) -> Result<Profile> {
     app.update_profile(&profile, settings)
 }
 
@@ -121,20 +145,31 @@ pub(crate) async fn folder_pick<R: Runtime>(handle: AppHandle<R>) -> Result<Opti
     handle.dialog().file().pick_folder(move |folder| {
         let _ = picked.send(folder);
     });
-    let folder = pick.await.ok().flatten().and_then(|folder| folder.into_path().ok());
+    let folder = pick
+        .await
+        .ok()
+        .flatten()
+        .and_then(|folder| folder.into_path().ok());
     Ok(folder.map(|folder| folder.to_string_lossy().into_owned()))
 }
 
 #[tauri::command]
 pub(crate) async fn link_open<R: Runtime>(handle: AppHandle<R>, url: String) -> Result<()> {
-    let is_allowed = tauri::Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https" | "mailto"));
+    let is_allowed = tauri::Url::parse(&url)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https" | "mailto"));
     if !is_allowed {
-        return Err(error::invalid("url", "This link is not opened: only web and mail links are.", "Copy it if you trust it."));
+        return Err(error::invalid(
+            "url",
+            "This link is not opened: only web and mail links are.",
+            "Copy it if you trust it.",
+        ));
     }
-    handle
-        .opener()
-        .open_url(url, None::<&str>)
-        .map_err(|why| error::not_possible("No program could be found to open the link with.", format!("Copy the link instead. The system says: {why}")))
+    handle.opener().open_url(url, None::<&str>).map_err(|why| {
+        error::not_possible(
+            "No program could be found to open the link with.",
+            format!("Copy the link instead. The system says: {why}"),
+        )
+    })
 }
 
 /// The handler of all commands.

@@ -28,7 +28,10 @@ impl Demo {
                 let model = ScriptedModel::start_with(Options::demo()).await?;
                 let this = std::env::current_exe()?;
                 let options = HomeOptions {
-                    mcp_command: Some((this.to_string_lossy().into_owned(), vec!["--demo-tools".to_owned()])),
+                    mcp_command: Some((
+                        this.to_string_lossy().into_owned(),
+                        vec!["--demo-tools".to_owned()],
+                    )),
                     ..HomeOptions::default()
                 };
                 let (home, base_url) = (self.home.clone(), model.base_url());

@@ -9,9 +9,12 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use countersign_contract::{
-    AnsweredFrom, Approval, ApprovalId, ApprovalOutcome, ChoiceId, CommandError, ErrorCode, Problem, SessionId, wire::LateAnswer,
+    AnsweredFrom, Approval, ApprovalId, ApprovalOutcome, ChoiceId, CommandError, ErrorCode,
+    Problem, SessionId, wire::LateAnswer,
 };
-use countersign_runtime::approval::{Approvals, By, Decision, Entry, Key, Outcome, Refused, Request};
+use countersign_runtime::approval::{
+    Approvals, By, Decision, Entry, Key, Outcome, Refused, Request,
+};
 
 use crate::wording;
 
@@ -75,12 +78,19 @@ impl Desk {
         if state.settled.len() == REMEMBERED {
             state.settled.pop_front();
         }
-        state.settled.push_back((id.clone(), open.approval.name.clone()));
+        state
+            .settled
+            .push_back((id.clone(), open.approval.name.clone()));
         Some(open.approval)
     }
 
     /// Answers a question.
-    pub fn answer(&self, id: &ApprovalId, choice: ChoiceId, by: AnsweredFrom) -> Result<(), NotTaken> {
+    pub fn answer(
+        &self,
+        id: &ApprovalId,
+        choice: ChoiceId,
+        by: AnsweredFrom,
+    ) -> Result<(), NotTaken> {
         let (request, approvals, key, name) = {
             let state = self.lock();
             let Some(open) = state.open.get(id) else {
@@ -104,15 +114,21 @@ impl Desk {
             AnsweredFrom::Desk => DESK,
             AnsweredFrom::Dialog => DIALOG,
         };
-        approvals.decide(&key, decision, presenter).map_err(|refused| match refused {
-            Refused::Stale => NotTaken::Late(LateAnswer { name, choice, by }),
-            Refused::NotOffered => NotTaken::NotOffered,
-        })
+        approvals
+            .decide(&key, decision, presenter)
+            .map_err(|refused| match refused {
+                Refused::Stale => NotTaken::Late(LateAnswer { name, choice, by }),
+                Refused::NotOffered => NotTaken::NotOffered,
+            })
     }
 
     /// How many questions of a session are open.
     pub fn waiting(&self, session: &SessionId) -> usize {
-        self.lock().open.values().filter(|open| open.approval.session == *session).count()
+        self.lock()
+            .open
+            .values()
+            .filter(|open| open.approval.session == *session)
+            .count()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -161,15 +177,28 @@ pub(crate) fn choice_of(decision: &Decision) -> ChoiceId {
 /// How a question was settled, in the contract's terms.
 pub(crate) fn outcome_of(outcome: &Outcome) -> ApprovalOutcome {
     match outcome {
-        Outcome::Answered { decision, by: By::Person(presenter) } => ApprovalOutcome::Answered {
+        Outcome::Answered {
+            decision,
+            by: By::Person(presenter),
+        } => ApprovalOutcome::Answered {
             choice: choice_of(decision),
-            by: if presenter == DIALOG { AnsweredFrom::Dialog } else { AnsweredFrom::Desk },
+            by: if presenter == DIALOG {
+                AnsweredFrom::Dialog
+            } else {
+                AnsweredFrom::Desk
+            },
         },
-        Outcome::Answered { decision, by: By::Hook(name) } => ApprovalOutcome::Hook {
+        Outcome::Answered {
+            decision,
+            by: By::Hook(name),
+        } => ApprovalOutcome::Hook {
             name: name.clone(),
             allowed: decision.allows(),
         },
-        Outcome::Answered { decision, by: By::Nobody } => ApprovalOutcome::Hook {
+        Outcome::Answered {
+            decision,
+            by: By::Nobody,
+        } => ApprovalOutcome::Hook {
             name: String::new(),
             allowed: decision.allows(),
         },

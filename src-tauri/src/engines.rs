@@ -56,7 +56,11 @@ impl Engines {
 
     /// The engine for a profile; started when it does not run. `started` is told of a new one before
     /// any session uses it.
-    pub async fn for_profile(&self, profile: &Profile, started: impl FnOnce(&Arc<Engine>)) -> Result<Arc<Engine>, Problem> {
+    pub async fn for_profile(
+        &self,
+        profile: &Profile,
+        started: impl FnOnce(&Arc<Engine>),
+    ) -> Result<Arc<Engine>, Problem> {
         let (key, path) = self.key(profile).await?;
         let slot = {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,7 +68,10 @@ impl Engines {
         };
         let mut slot = slot.lock().await;
         if let Some(engine) = slot.upgrade()
-            && !matches!(*engine.client.state().borrow(), ConnectionState::Closed { .. })
+            && !matches!(
+                *engine.client.state().borrow(),
+                ConnectionState::Closed { .. }
+            )
         {
             return Ok(engine);
         }
@@ -111,7 +118,12 @@ impl Engines {
         let (found, path) = search.await.map_err(|error| problems::internal(&error))?;
         let found = found.map_err(|missing| missing.problem())?;
         let codex_home = match profile.origin {
-            ProfileOrigin::Demo => Some(self.demo.codex_home().await.map_err(|error| problems::demo(&error))?),
+            ProfileOrigin::Demo => Some(
+                self.demo
+                    .codex_home()
+                    .await
+                    .map_err(|error| problems::demo(&error))?,
+            ),
             ProfileOrigin::User => profile.settings.codex_home.clone().map(PathBuf::from),
         };
         let key = Key {

@@ -28,7 +28,9 @@ pub use commands::handler;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tauri::{AppHandle, Emitter, Manager, RunEvent, Runtime, WebviewUrl, WebviewWindowBuilder, WindowEvent};
+use tauri::{
+    AppHandle, Emitter, Manager, RunEvent, Runtime, WebviewUrl, WebviewWindowBuilder, WindowEvent,
+};
 
 use crate::app::{App, Kept};
 use crate::cli::Arguments;
@@ -47,9 +49,11 @@ pub const WINDOW: &str = "main";
 pub fn run(arguments: Arguments, cwd: PathBuf) -> tauri::Result<()> {
     tauri::Builder::default()
         // Must come first: a second call hands its arguments over and ends here.
-        .plugin(tauri_plugin_single_instance::init(|handle, arguments, cwd| {
-            second_call(handle, arguments, Path::new(&cwd));
-        }))
+        .plugin(tauri_plugin_single_instance::init(
+            |handle, arguments, cwd| {
+                second_call(handle, arguments, Path::new(&cwd));
+            },
+        ))
         .plugin(tauri_plugin_store::Builder::new().build())
         .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_opener::init())
@@ -80,9 +84,15 @@ pub fn run(arguments: Arguments, cwd: PathBuf) -> tauri::Result<()> {
 }
 
 /// Opens what is kept and puts the app together.
-pub fn build<R: Runtime>(handle: &AppHandle<R>, data: &Path, prompter: impl dialogs::Prompter + 'static) -> App {
+pub fn build<R: Runtime>(
+    handle: &AppHandle<R>,
+    data: &Path,
+    prompter: impl dialogs::Prompter + 'static,
+) -> App {
     let locator = Arc::new(Locator::new(Surroundings::of_process()));
-    let (profiles, mut problems) = Profiles::open(handle, data, || first_profiles(locator.locate(None).ok().as_ref()));
+    let (profiles, mut problems) = Profiles::open(handle, data, || {
+        first_profiles(locator.locate(None).ok().as_ref())
+    });
     let (tabs, more) = Tabs::open(handle, data);
     problems.extend(more);
     let (preferences, more) = Preferences::open(handle, data);

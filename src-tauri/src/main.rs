@@ -1,7 +1,10 @@
 //! The program: reads its arguments, then runs the app.
 
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
-#![allow(clippy::print_stderr, reason = "before there is a window the terminal is the only place to say something")]
+#![allow(
+    clippy::print_stderr,
+    reason = "before there is a window the terminal is the only place to say something"
+)]
 
 use std::process::ExitCode;
 
@@ -22,8 +25,12 @@ fn main() -> ExitCode {
             }
         };
     }
-    let filter = EnvFilter::try_from_env("COUNTERSIGN_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter =
+        EnvFilter::try_from_env("COUNTERSIGN_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     let cwd = std::env::current_dir().unwrap_or_default();
     match countersign_app::run(arguments, cwd) {
         Ok(()) => ExitCode::SUCCESS,

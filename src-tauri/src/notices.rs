@@ -22,7 +22,12 @@ impl Notices {
     }
 
     /// Adds one, unless the newest about the same session says the same.
-    pub fn raise(&self, level: NoticeLevel, session: Option<SessionId>, problem: Problem) -> Vec<Notice> {
+    pub fn raise(
+        &self,
+        level: NoticeLevel,
+        session: Option<SessionId>,
+        problem: Problem,
+    ) -> Vec<Notice> {
         let mut list = self.lock();
         let said = list.iter().rev().find(|notice| notice.session == session);
         if said.is_none_or(|said| said.problem != problem) {

@@ -9,7 +9,11 @@ use countersign_runtime::{AskError, ConnectError, RpcError};
 
 use crate::error::chain;
 
-fn problem(what: impl Into<String>, meaning: impl Into<String>, remedy: impl Into<String>) -> Problem {
+fn problem(
+    what: impl Into<String>,
+    meaning: impl Into<String>,
+    remedy: impl Into<String>,
+) -> Problem {
     Problem {
         what: what.into(),
         meaning: meaning.into(),
@@ -67,12 +71,18 @@ pub(crate) fn connect(error: &ConnectError, binary: &Path) -> Problem {
                 source.to_string(),
             ),
             other => detailed(
-                problem("Codex could not be started.", no_session, "Look at the details, then try again."),
+                problem(
+                    "Codex could not be started.",
+                    no_session,
+                    "Look at the details, then try again.",
+                ),
                 chain(other),
             ),
         },
         ConnectError::TooOld { found, minimum } => problem(
-            format!("The Codex at {binary} is version {found}; Countersign needs {minimum} or newer."),
+            format!(
+                "The Codex at {binary} is version {found}; Countersign needs {minimum} or newer."
+            ),
             no_session,
             "Update it with npm install -g @openai/codex@latest, or give the path of a newer one in the profile. Then try again.",
         ),
@@ -149,7 +159,11 @@ pub(crate) fn open(error: &RpcError, resume: bool) -> Problem {
             "Unarchive it with Codex, then try again. Or close this tab.",
         );
     }
-    if resume && (message.contains("no rollout") || message.contains("not loaded") || message.contains("not found")) {
+    if resume
+        && (message.contains("no rollout")
+            || message.contains("not loaded")
+            || message.contains("not found"))
+    {
         return problem(
             "This conversation is not in Codex's history any more.",
             "It cannot be continued.",
@@ -158,7 +172,11 @@ pub(crate) fn open(error: &RpcError, resume: bool) -> Problem {
     }
     detailed(
         problem(
-            if resume { "The conversation could not be opened again." } else { "The session could not be started." },
+            if resume {
+                "The conversation could not be opened again."
+            } else {
+                "The session could not be started."
+            },
             "Nothing that was there is lost.",
             "Look at the details, then try again.",
         ),
@@ -172,7 +190,11 @@ pub(crate) fn rpc(doing: &str, error: &RpcError) -> CommandError {
     let (code, problem) = match error {
         RpcError::Server { error, .. } => (
             ErrorCode::Refused,
-            problem(what, "Nothing was changed.", format!("Codex says: {}", error.message)),
+            problem(
+                what,
+                "Nothing was changed.",
+                format!("Codex says: {}", error.message),
+            ),
         ),
         RpcError::Died { .. } | RpcError::Closed(_) => (
             ErrorCode::Unavailable,
@@ -185,14 +207,21 @@ pub(crate) fn rpc(doing: &str, error: &RpcError) -> CommandError {
         RpcError::Timeout { limit, .. } => (
             ErrorCode::Unavailable,
             problem(
-                format!("{doing} failed: Codex did not answer within {} s.", limit.as_secs()),
+                format!(
+                    "{doing} failed: Codex did not answer within {} s.",
+                    limit.as_secs()
+                ),
                 "It is not known whether it was still done.",
                 "Look at the transcript before you try again.",
             ),
         ),
         _ => (
             ErrorCode::Refused,
-            problem(what, "Nothing was changed.", "Look at the details, then try again."),
+            problem(
+                what,
+                "Nothing was changed.",
+                "Look at the details, then try again.",
+            ),
         ),
     };
     CommandError {
@@ -205,15 +234,19 @@ pub(crate) fn rpc(doing: &str, error: &RpcError) -> CommandError {
 /// A message that was not taken.
 pub(crate) fn send(error: &AskError) -> CommandError {
     match error {
-        AskError::Rpc(RpcError::Server { error, .. }) if error.message.contains("too large") || error.code == -32602 => CommandError {
-            code: ErrorCode::Invalid,
-            problem: problem(
-                "The message is too long for Codex.",
-                "It was not sent; your text is still there.",
-                "Shorten it to at most 1,048,576 characters, or put it into a file and point at that.",
-            ),
-            field: None,
-        },
+        AskError::Rpc(RpcError::Server { error, .. })
+            if error.message.contains("too large") || error.code == -32602 =>
+        {
+            CommandError {
+                code: ErrorCode::Invalid,
+                problem: problem(
+                    "The message is too long for Codex.",
+                    "It was not sent; your text is still there.",
+                    "Shorten it to at most 1,048,576 characters, or put it into a file and point at that.",
+                ),
+                field: None,
+            }
+        }
         AskError::Rpc(error) => rpc("Sending the message", error),
         other => CommandError {
             code: ErrorCode::Refused,
@@ -231,7 +264,12 @@ pub(crate) fn send(error: &AskError) -> CommandError {
 }
 
 fn death_details(death: &Death) -> String {
-    let mut lines = vec![death.status.clone().unwrap_or_else(|| "The connection ended.".to_owned())];
+    let mut lines = vec![
+        death
+            .status
+            .clone()
+            .unwrap_or_else(|| "The connection ended.".to_owned()),
+    ];
     lines.extend(death.reason.clone());
     lines.extend(death.stderr.iter().cloned());
     countersign_markup::visible(&lines.join("\n")).into_owned()

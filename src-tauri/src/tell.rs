@@ -1,6 +1,8 @@
 //! What the windows are told: the contract's events, each with its payload.
 
-use countersign_contract::{Approval, ApprovalResolved, Notice, Profile, SessionList, Settings, wire};
+use countersign_contract::{
+    Approval, ApprovalResolved, Notice, Profile, SessionList, Settings, wire,
+};
 use serde::Serialize;
 
 /// An event of the contract.

@@ -6,7 +6,6 @@ use countersign_contract::{ApprovalPolicy, Choice, Problem, Subject, wire::LateA
 use countersign_markup::{visible, visible_line};
 use countersign_runtime::approval::{CommandRequest, Decision, Request};
 
-
 use crate::desk::choice_of;
 
 /// Characters of a command in a name.
@@ -16,13 +15,23 @@ const NAME: usize = 80;
 pub(crate) fn name(request: &Request, files: &[countersign_contract::FileChange]) -> String {
     use countersign_runtime::approval::Subject as Asked;
     match &request.subject {
-        Asked::Command(command) if command.to_terminal => format!("Type into a running command: {}", short(&command.command)),
-        Asked::Command(CommandRequest { command, network: Some(host), .. }) if command.is_empty() => format!("Reach {}", short(host)),
+        Asked::Command(command) if command.to_terminal => {
+            format!("Type into a running command: {}", short(&command.command))
+        }
+        Asked::Command(CommandRequest {
+            command,
+            network: Some(host),
+            ..
+        }) if command.is_empty() => format!("Reach {}", short(host)),
         Asked::Command(command) => format!("Run {}", short(&command.command)),
         Asked::FileChange { .. } => match files {
             [] => "Change files".to_owned(),
             [file] => format!("{} {}", verb(file), short(file_name(&file.path))),
-            [first, rest @ ..] => format!("Change {} and {} more", short(file_name(&first.path)), rest.len()),
+            [first, rest @ ..] => format!(
+                "Change {} and {} more",
+                short(file_name(&first.path)),
+                rest.len()
+            ),
         },
         _ => short(&request.method),
     }
@@ -53,8 +62,17 @@ pub(crate) fn subject(request: &Request, files: Vec<countersign_contract::FileCh
     use countersign_runtime::approval::Subject as Asked;
     match &request.subject {
         Asked::Command(command) => {
-            let mut extras: Vec<String> = command.extra_permissions.iter().map(|extra| format!("Asks for {}.", visible_line(extra))).collect();
-            extras.extend(command.network.iter().map(|host| format!("Wants to reach {}.", visible_line(host))));
+            let mut extras: Vec<String> = command
+                .extra_permissions
+                .iter()
+                .map(|extra| format!("Asks for {}.", visible_line(extra)))
+                .collect();
+            extras.extend(
+                command
+                    .network
+                    .iter()
+                    .map(|host| format!("Wants to reach {}.", visible_line(host))),
+            );
             Subject::Command {
                 command: visible(&command.command).into_owned(),
                 cwd: visible_line(&command.cwd).into_owned(),
@@ -101,7 +119,10 @@ pub(crate) fn choices(request: &Request) -> Vec<Choice> {
         Decision::AllowForSession => 3,
         Decision::ApplyHostRule(_) | Decision::AllowByRule(_) => 4,
     });
-    let is_command = matches!(request.subject, countersign_runtime::approval::Subject::Command(_));
+    let is_command = matches!(
+        request.subject,
+        countersign_runtime::approval::Subject::Command(_)
+    );
     decisions
         .iter()
         .map(|decision| {
@@ -139,13 +160,22 @@ fn label(decision: &Decision, is_command: bool) -> (String, String) {
         }
         Decision::ApplyHostRule(rule) => {
             let host = visible_line(&rule.host).into_owned();
-            let (verb, state) = if rule.allow { ("Allow", "allowed") } else { ("Deny", "denied") };
+            let (verb, state) = if rule.allow {
+                ("Allow", "allowed")
+            } else {
+                ("Deny", "denied")
+            };
             return (
                 format!("{verb} {host} always…"),
-                format!("Writes a rule into Codex's rules: reaching {host} is {state}, in all sessions, for ever."),
+                format!(
+                    "Writes a rule into Codex's rules: reaching {host} is {state}, in all sessions, for ever."
+                ),
             );
         }
-        Decision::Deny => ("Deny", "Does not allow this. The agent is told, and goes on."),
+        Decision::Deny => (
+            "Deny",
+            "Does not allow this. The agent is told, and goes on.",
+        ),
         Decision::DenyAndStop => ("Deny and stop", "Does not allow this, and ends the turn."),
     };
     (label.to_owned(), effect.to_owned())
@@ -164,7 +194,11 @@ fn shown_words(words: &[String]) -> String {
 
 /// An answer that came too late.
 pub(crate) fn late(late: &LateAnswer) -> Problem {
-    let which = if late.name.is_empty() { "The question".to_owned() } else { format!("“{}”", late.name) };
+    let which = if late.name.is_empty() {
+        "The question".to_owned()
+    } else {
+        format!("“{}”", late.name)
+    };
     Problem {
         what: format!("{which} was settled before your answer came."),
         meaning: "Your answer did nothing.".to_owned(),
@@ -181,12 +215,16 @@ pub(crate) fn denied(request: &Request) -> Problem {
         Asked::UserInput => "The agent asked you a question".to_owned(),
         Asked::Elicitation => "A tool server asked for your consent or input".to_owned(),
         Asked::DynamicTool => "The agent called a tool of the client".to_owned(),
-        _ => format!("Codex asked for something unknown ({})", short(&request.method)),
+        _ => format!(
+            "Codex asked for something unknown ({})",
+            short(&request.method)
+        ),
     };
     Problem {
         what: format!("{asked}, which Countersign cannot show yet."),
         meaning: "It was told no, and the turn goes on.".to_owned(),
-        remedy: "If the agent needs it, say so in a message: it can often work another way.".to_owned(),
+        remedy: "If the agent needs it, say so in a message: it can often work another way."
+            .to_owned(),
         details: Some(visible(request.raw.get()).into_owned()),
     }
 }

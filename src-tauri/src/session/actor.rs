@@ -4,7 +4,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use countersign_contract::{CommandError, ContextUse, ErrorCode, Problem, Profile, SessionId, SessionState};
+use countersign_contract::{
+    CommandError, ContextUse, ErrorCode, Problem, Profile, SessionId, SessionState,
+};
 use countersign_runtime::event::{ThreadId, TurnOutcome};
 use countersign_runtime::history::HistoryPage;
 use countersign_runtime::item::ItemDetail;
@@ -25,55 +27,41 @@ use crate::view::{TranscriptView, failed, files_of};
 const FRAME: Duration = Duration::from_millis(16);
 
 /// How a session gets an engine.
-type EngineFuture = Pin<Box<dyn Future<Output = Result<Arc<Engine>, Problem>> + Send>>;
+pub type EngineFuture = Pin<Box<dyn Future<Output = Result<Arc<Engine>, Problem>> + Send>>;
 
-/// What a session needs of the app around it.
-pub struct Surroundings {
+/// What a session needs of the app around it. Nothing here waits, but for [`Around::engine`].
+pub trait Around: Send + Sync + 'static {
     /// The session's id.
-    pub id: SessionId,
+    fn id(&self) -> &SessionId;
     /// The folder that the agent works in.
-    pub folder: String,
+    fn folder(&self) -> &str;
     /// Its profile, as it is now.
-    pub profile: Box<dyn Fn() -> Option<Profile> + Send + Sync>,
+    fn profile(&self) -> Option<Profile>;
     /// Codex's id of its thread, as far as it is known.
-    pub thread: Box<dyn Fn() -> Option<String> + Send + Sync>,
+    fn thread(&self) -> Option<String>;
     /// The app-server of a profile.
-    pub engine: Box<dyn Fn(Profile) -> EngineFuture + Send + Sync>,
+    fn engine(&self, profile: Profile) -> EngineFuture;
     /// Its tab is in front.
-    pub in_front: Box<dyn Fn() -> bool + Send + Sync>,
+    fn is_in_front(&self) -> bool;
     /// Its face changed.
-    pub changed: Box<dyn Fn() + Send + Sync>,
-    /// These threads are its own from now on: the first is the one to resume, and `true` says that
-    /// it is on disk.
-    pub threads: Box<dyn Fn(&ThreadId, bool) + Send + Sync>,
-}
-
-impl Surroundings {
-    pub(super) fn profile(&self) -> Option<Profile> {
-        (self.profile)()
-    }
-
-    pub(super) fn thread(&self) -> Option<String> {
-        (self.thread)()
-    }
-
-    pub(super) async fn engine(&self, profile: &Profile) -> Result<Arc<Engine>, Problem> {
-        (self.engine)(profile.clone()).await
-    }
+    fn changed(&self);
+    /// This thread is its own from now on, or that of an agent which it started. `to_resume` says
+    /// that it is the session's own and on disk.
+    fn owns(&self, thread: &ThreadId, to_resume: bool);
 }
 
 /// Starts the task of a session. It begins by bringing the session up.
-pub fn open(surroundings: Surroundings) -> Handle {
+pub fn open(around: impl Around) -> Handle {
     let (commands, inbox) = mpsc::unbounded_channel();
     let face = Arc::new(Mutex::new(Face::default()));
     let handle = Handle {
-        id: surroundings.id.clone(),
+        id: around.id().clone(),
         commands,
         face: Arc::clone(&face),
     };
     let (done, results) = mpsc::unbounded_channel();
     let actor = Actor {
-        at: Arc::new(surroundings),
+        at: Arc::new(around),
         face,
         phase: Phase::Down,
         queued: Vec::new(),
@@ -99,8 +87,15 @@ enum Phase {
 /// What a task of the actor came to.
 enum Done {
     Up(Result<Box<(Live, FirstPage)>, Problem>),
-    Sent { client_id: String, result: Result<(), AskError>, reply: Reply },
-    Earlier { result: Result<(HistoryPage, Option<String>), RpcError>, reply: Reply },
+    Sent {
+        client_id: String,
+        result: Result<(), AskError>,
+        reply: Reply,
+    },
+    Earlier {
+        result: Result<(HistoryPage, Option<String>), RpcError>,
+        reply: Reply,
+    },
 }
 
 struct Watch {
@@ -112,7 +107,7 @@ struct Watch {
 }
 
 struct Actor {
-    at: Arc<Surroundings>,
+    at: Arc<dyn Around>,
     face: Arc<Mutex<Face>>,
     phase: Phase,
     /// Messages that wait for the session to come up.
@@ -128,7 +123,11 @@ struct Actor {
 }
 
 impl Actor {
-    async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Command>, mut results: mpsc::UnboundedReceiver<Done>) {
+    async fn run(
+        mut self,
+        mut inbox: mpsc::UnboundedReceiver<Command>,
+        mut results: mpsc::UnboundedReceiver<Done>,
+    ) {
         self.bring_up();
         loop {
             let flush_at = self.flush_at();
@@ -212,7 +211,11 @@ impl Actor {
                     self.transcript.set_waiting(&item, waiting);
                 }
                 self.face(|face| {
-                    face.waiting = if waiting { face.waiting + 1 } else { face.waiting.saturating_sub(1) };
+                    face.waiting = if waiting {
+                        face.waiting + 1
+                    } else {
+                        face.waiting.saturating_sub(1)
+                    };
                 });
                 if waiting {
                     self.mark_unread();
@@ -241,7 +244,8 @@ impl Actor {
             return;
         };
         let client_id = uuid::Uuid::new_v4().to_string();
-        self.transcript.add_pending_user(&client_id, &text, now_ms());
+        self.transcript
+            .add_pending_user(&client_id, &text, now_ms());
         let session = live.session.clone();
         let prompt = Prompt {
             profile: session.profile(),
@@ -251,7 +255,11 @@ impl Actor {
         let done = self.done.clone();
         tokio::spawn(async move {
             let result = session.start_turn(&prompt).await.map(drop);
-            let _ = done.send(Done::Sent { client_id, result, reply });
+            let _ = done.send(Done::Sent {
+                client_id,
+                result,
+                reply,
+            });
         });
         self.refresh();
     }
@@ -268,7 +276,11 @@ impl Actor {
         let session = live.session.clone();
         tokio::spawn(async move {
             let stopped = session.stop().await;
-            let _ = reply.send(stopped.map(drop).map_err(|error| problems::rpc("Stopping the turn", &error)));
+            let _ = reply.send(
+                stopped
+                    .map(drop)
+                    .map_err(|error| problems::rpc("Stopping the turn", &error)),
+            );
         });
     }
 
@@ -278,7 +290,9 @@ impl Actor {
             return;
         };
         // Rows that left at the front lie after the cursor: begin at the end again.
-        let cursor = cursor.clone().filter(|_| *dropped == self.transcript.dropped());
+        let cursor = cursor
+            .clone()
+            .filter(|_| *dropped == self.transcript.dropped());
         self.transcript.set_loading(true);
         let (session, done) = (live.session.clone(), self.done.clone());
         tokio::spawn(async move {
@@ -295,7 +309,7 @@ impl Actor {
                 self.transcript.load_snapshot(&page);
                 self.cursor = Some((cursor, self.transcript.dropped()));
                 self.connection = Some(live.session.client().state());
-                (self.at.threads)(&live.session.thread_id(), on_disk);
+                self.at.owns(&live.session.thread_id(), on_disk);
                 self.phase = Phase::Up(Box::new(live));
                 for (text, reply) in std::mem::take(&mut self.queued) {
                     self.send(text, reply);
@@ -312,7 +326,11 @@ impl Actor {
                 }
                 self.failure = Some(problem);
             }
-            Done::Sent { client_id, result, reply } => {
+            Done::Sent {
+                client_id,
+                result,
+                reply,
+            } => {
                 let result = result.map_err(|error| {
                     self.transcript.fail_pending(&client_id);
                     problems::send(&error)
@@ -350,7 +368,7 @@ impl Actor {
                 self.failure = None;
                 self.face(|face| face.running_since = Some(at_ms.unwrap_or_else(now_ms)));
                 if let Phase::Up(live) = &self.phase {
-                    (self.at.threads)(&live.session.thread_id(), true);
+                    self.at.owns(&live.session.thread_id(), true);
                 }
             }
             Event::TurnCompleted { outcome, .. } => {
@@ -364,7 +382,7 @@ impl Actor {
                 self.face(|face| face.running_since = None);
                 self.mark_unread();
             }
-            Event::Resumed { thread, .. } => (self.at.threads)(thread, false),
+            Event::Resumed { thread, .. } => self.at.owns(thread, false),
             Event::ResumeFailed { error } => {
                 self.failure = Some(problems::open(error, true));
                 self.phase = Phase::Down;
@@ -373,16 +391,22 @@ impl Actor {
             Event::ItemStarted { item, .. } | Event::ItemCompleted { item, .. } => {
                 if let ItemDetail::Tool(tool) = &item.detail {
                     for child in &tool.child_threads {
-                        (self.at.threads)(&child.as_str().into(), false);
+                        self.at.owns(&child.as_str().into(), false);
                     }
                 }
-                if matches!(item.detail, ItemDetail::AgentMessage { .. }) && matches!(event, Event::ItemCompleted { .. }) {
+                if matches!(item.detail, ItemDetail::AgentMessage { .. })
+                    && matches!(event, Event::ItemCompleted { .. })
+                {
                     self.mark_unread();
                 }
             }
             Event::TokenUsage(usage) => {
                 let used = usage.last_total;
-                self.face(|face| face.context = usage.context_window.map(|window| ContextUse { used, window }));
+                self.face(|face| {
+                    face.context = usage
+                        .context_window
+                        .map(|window| ContextUse { used, window })
+                });
             }
             _ => {}
         }
@@ -392,7 +416,9 @@ impl Actor {
     fn ended(&mut self) {
         self.take_pending_events();
         self.failure = match self.connection.as_ref().map(|state| state.borrow().clone()) {
-            Some(ConnectionState::Closed { death, failure }) => Some(problems::gave_up(death.as_deref(), failure.as_ref())),
+            Some(ConnectionState::Closed { death, failure }) => {
+                Some(problems::gave_up(death.as_deref(), failure.as_ref()))
+            }
             _ => Some(problems::gave_up(None, None)),
         };
         self.phase = Phase::Down;
@@ -432,7 +458,7 @@ impl Actor {
     }
 
     fn mark_unread(&self) {
-        if !(self.at.in_front)() {
+        if !self.at.is_in_front() {
             self.face(|face| face.unread = true);
         }
     }
@@ -445,7 +471,7 @@ impl Actor {
             *face != before
         };
         if changed {
-            (self.at.changed)();
+            self.at.changed();
         }
     }
 
@@ -478,7 +504,7 @@ impl Actor {
         if let Phase::Up(live) = std::mem::replace(&mut self.phase, Phase::Down)
             && let Err(error) = live.session.leave().await
         {
-            tracing::warn!(session = self.at.id, %error, "a session could not be left in order");
+            tracing::warn!(session = self.at.id(), %error, "a session could not be left in order");
         }
     }
 }
@@ -499,7 +525,8 @@ fn not_sent() -> CommandError {
         code: ErrorCode::Unavailable,
         problem: Problem {
             what: "The message was not sent.".to_owned(),
-            meaning: "You stopped the session before it was ready. Your text is still there.".to_owned(),
+            meaning: "You stopped the session before it was ready. Your text is still there."
+                .to_owned(),
             remedy: "Send it again when you want to.".to_owned(),
             details: None,
         },

@@ -44,12 +44,20 @@ impl Default for Face {
 
 impl Face {
     /// Takes over what the server says is in force.
-    pub fn set_policy(&mut self, policy: &EffectivePolicy, approval: ApprovalPolicy, sandbox: SandboxMode) {
+    pub fn set_policy(
+        &mut self,
+        policy: &EffectivePolicy,
+        approval: ApprovalPolicy,
+        sandbox: SandboxMode,
+    ) {
         self.model = Some(policy.model.clone()).filter(|model| !model.is_empty());
         self.policy = Some(policy_words(policy));
         let differences = policy.differences(approval, sandbox);
         self.policy_warning = (!differences.is_empty()).then(|| {
-            format!("Codex does not run as the profile says: {}.", differences.join(", and "))
+            format!(
+                "Codex does not run as the profile says: {}.",
+                differences.join(", and ")
+            )
         });
     }
 }
@@ -88,10 +96,16 @@ mod tests {
         face.set_policy(&policy, ApprovalPolicy::OnRequest, SandboxMode::ReadOnly);
         assert_eq!(face.policy.as_deref(), Some("Read only · asks on request"));
         assert_eq!(face.policy_warning, None);
-        face.set_policy(&policy, ApprovalPolicy::OnRequest, SandboxMode::WorkspaceWrite);
+        face.set_policy(
+            &policy,
+            ApprovalPolicy::OnRequest,
+            SandboxMode::WorkspaceWrite,
+        );
         assert_eq!(
             face.policy_warning.as_deref(),
-            Some("Codex does not run as the profile says: the sandbox is read-only, not workspace-write.")
+            Some(
+                "Codex does not run as the profile says: the sandbox is read-only, not workspace-write."
+            )
         );
     }
 }

@@ -6,7 +6,7 @@ use countersign_contract::Problem;
 use countersign_runtime::history::HistoryPage;
 use countersign_runtime::{Session, Subscription};
 
-use super::Surroundings;
+use super::Around;
 use crate::engines::Engine;
 use crate::problems;
 
@@ -26,23 +26,24 @@ pub(super) type FirstPage = (HistoryPage, Option<String>);
 
 /// Starts or resumes the thread. Dropping the future leaves nothing behind that matters: a thread
 /// without a turn is nowhere.
-pub(super) async fn bring_up(at: Arc<Surroundings>) -> Result<(Live, FirstPage), Problem> {
+pub(super) async fn bring_up(at: Arc<dyn Around>) -> Result<(Live, FirstPage), Problem> {
     let profile = at.profile().ok_or_else(|| Problem {
         what: "The profile of this session does not exist any more.".to_owned(),
-        meaning: "The session cannot start. Its conversation is kept in Codex's history.".to_owned(),
+        meaning: "The session cannot start. Its conversation is kept in Codex's history."
+            .to_owned(),
         remedy: "Close this tab and open a session with another profile.".to_owned(),
         details: None,
     })?;
-    if !std::path::Path::new(&at.folder).is_dir() {
+    if !std::path::Path::new(at.folder()).is_dir() {
         return Err(Problem {
-            what: format!("The folder {} does not exist.", at.folder),
+            what: format!("The folder {} does not exist.", at.folder()),
             meaning: "The agent would have nowhere to work.".to_owned(),
             remedy: "Bring the folder back, then try again. Or close this tab.".to_owned(),
             details: None,
         });
     }
-    let engine = at.engine(&profile).await?;
-    let config = super::config(&profile, &at.folder);
+    let engine = at.engine(profile.clone()).await?;
+    let config = super::config(&profile, at.folder());
     let resume = at.thread();
     let session = match &resume {
         Some(thread) => engine.client.resume_session(thread, config).await,

@@ -10,14 +10,16 @@ mod live;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use countersign_contract::{CommandError, ErrorCode, FileChange, Problem, RowKey, SessionId, TranscriptUpdate};
+use countersign_contract::{
+    CommandError, ErrorCode, FileChange, Problem, RowKey, SessionId, TranscriptUpdate,
+};
 use countersign_runtime::event::TurnId;
 use countersign_runtime::item::ItemId;
 use countersign_runtime::policy::{ApprovalPolicy, SandboxMode};
 use countersign_runtime::{RunProfile, SessionConfig};
 use tokio::sync::{mpsc, oneshot};
 
-pub use actor::{Surroundings, open};
+pub use actor::{Around, EngineFuture, open};
 pub use face::Face;
 
 /// Sends transcript updates to a window; false when the window is gone.
@@ -27,19 +29,35 @@ pub type Updates = Box<dyn Fn(TranscriptUpdate) -> bool + Send>;
 type Reply = oneshot::Sender<Result<(), CommandError>>;
 
 enum Command {
-    Send { text: String, reply: Reply },
-    Stop { reply: Reply },
+    Send {
+        text: String,
+        reply: Reply,
+    },
+    Stop {
+        reply: Reply,
+    },
     Retry,
     Watch(Updates),
     Unwatch,
     Ack(u32),
-    Earlier { reply: Reply },
+    Earlier {
+        reply: Reply,
+    },
     /// The questions of these items are open.
-    Waiting { item: Option<ItemId>, waiting: bool },
+    Waiting {
+        item: Option<ItemId>,
+        waiting: bool,
+    },
     /// What is known of an item that a question is about.
-    Describe { turn: TurnId, item: ItemId, reply: oneshot::Sender<Described> },
+    Describe {
+        turn: TurnId,
+        item: ItemId,
+        reply: oneshot::Sender<Described>,
+    },
     Seen,
-    Leave { reply: oneshot::Sender<()> },
+    Leave {
+        reply: oneshot::Sender<()>,
+    },
 }
 
 /// What a transcript knows of an item.
@@ -63,7 +81,10 @@ pub struct Handle {
 impl Handle {
     /// What its tab shows.
     pub fn face(&self) -> Face {
-        self.face.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.face
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Sends a message. Resolves when the app-server has taken it.
