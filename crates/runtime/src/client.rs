@@ -1,25 +1,22 @@
 //! One app-server, kept running: connecting, the open threads, and where events go.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
-use crate::approval::{Approvals, Key, Outcome, Request};
-use crate::connection::{Connection, Limits, Router};
+use crate::approval::{Approvals, Outcome};
+use crate::connection::{Connection, Limits};
 use crate::error::{ConnectError, RpcError, Version};
-use crate::event::{Event, ThreadId, TurnId};
-use crate::history::ThreadSummary;
+use crate::event::{Event, ThreadId};
 use crate::hooks::{Draft, HookContext, HookSet, Phase, Runner};
-use crate::jsonrpc::Id;
+use crate::metrics::{self, Counters, Metrics};
 use crate::policy::{EffectivePolicy, WirePolicy};
 use crate::profile::SessionConfig;
-use crate::protocol::{self, Interner, WireDelta};
+use crate::routing::{ThreadRouter, Threads};
 use crate::session::Session;
 use crate::supervisor::{ConnectionState, Death, RestartPolicy, STABLE_AFTER};
 use crate::thread::Thread;
@@ -96,6 +93,7 @@ struct Inner {
     live: Mutex<Live>,
     threads: Arc<Threads>,
     approvals: Approvals,
+    counters: Arc<Counters>,
 }
 
 struct Live {
@@ -104,40 +102,11 @@ struct Live {
     shut_down: bool,
 }
 
-/// The open threads by id.
-#[derive(Default)]
-struct Threads {
-    open: Mutex<HashMap<ThreadId, Weak<Thread>>>,
-}
-
-impl Threads {
-    fn lock(&self) -> MutexGuard<'_, HashMap<ThreadId, Weak<Thread>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn get(&self, id: &str) -> Option<Arc<Thread>> {
-        self.lock().get(id)?.upgrade()
-    }
-
-    fn insert(&self, thread: &Arc<Thread>) {
-        let mut open = self.lock();
-        open.retain(|_, thread| thread.strong_count() > 0);
-        open.insert(thread.id(), Arc::downgrade(thread));
-    }
-
-    fn remove(&self, id: &str) {
-        self.lock().remove(id);
-    }
-
-    fn all(&self) -> Vec<Arc<Thread>> {
-        self.lock().values().filter_map(Weak::upgrade).collect()
-    }
-}
-
 impl Client {
     /// Starts an app-server and shakes hands with it.
     pub async fn connect(config: ClientConfig) -> Result<Self, ConnectError> {
         let threads = Arc::new(Threads::default());
+        let counters = Arc::new(Counters::default());
         let approvals = Approvals::default();
         approvals.add_client_hooks(&config.hooks);
         let (deaths, death) = mpsc::unbounded_channel();
@@ -145,6 +114,7 @@ impl Client {
             config: &config,
             threads: &threads,
             approvals: &approvals,
+            counters: &counters,
             deaths: &deaths,
         };
         let (connection, info) = opening.open(1).await?;
@@ -158,6 +128,7 @@ impl Client {
             config,
             threads,
             approvals,
+            counters,
         });
         tokio::spawn(supervise(Arc::downgrade(&inner), deaths, death));
         Ok(Self { inner })
@@ -178,6 +149,15 @@ impl Client {
         self.inner.lock().connection.pid()
     }
 
+    /// What was counted so far.
+    pub fn metrics(&self) -> Metrics {
+        Metrics {
+            pending_calls: self.inner.lock().connection.pending(),
+            open_questions: self.inner.approvals.open().len(),
+            ..self.inner.counters.read()
+        }
+    }
+
     /// The approval loop.
     pub fn approvals(&self) -> &Approvals {
         &self.inner.approvals
@@ -185,7 +165,7 @@ impl Client {
 
     /// Starts a thread.
     pub async fn start_session(&self, config: SessionConfig) -> Result<Session, RpcError> {
-        self.open_session(None, config).await
+        self.open_session(Origin::New, config).await
     }
 
     /// Opens a thread that exists. Its history is not read: see [`Session::history`]. Fails when
@@ -195,12 +175,24 @@ impl Client {
         thread: &str,
         config: SessionConfig,
     ) -> Result<Session, RpcError> {
-        self.open_session(Some(thread), config).await
+        self.open_session(Origin::Resume(thread), config).await
+    }
+
+    /// Makes a thread with the history of another, up to and with `last_turn`, or all of it. The other
+    /// one stays as it is; it cannot be deleted while the new one refers to it (FACTS section 3).
+    pub async fn fork_session(
+        &self,
+        thread: &str,
+        last_turn: Option<&str>,
+        config: SessionConfig,
+    ) -> Result<Session, RpcError> {
+        let origin = Origin::Fork { thread, last_turn };
+        self.open_session(origin, config).await
     }
 
     async fn open_session(
         &self,
-        resume: Option<&str>,
+        origin: Origin<'_>,
         config: SessionConfig,
     ) -> Result<Session, RpcError> {
         let mut runner = Runner::new(
@@ -210,15 +202,10 @@ impl Client {
                 .over(&self.inner.approvals.client_hooks()),
         );
         let mut context = HookContext {
-            phase: Phase::PreSessionStart,
-            thread: resume.map(Arc::from),
-            turn: None,
+            thread: origin.thread().map(Arc::from),
             cwd: Some(config.cwd.clone()),
             model: config.profile.model.clone(),
-            prompt: None,
-            metadata: Value::Null,
-            request: None,
-            item: None,
+            ..HookContext::new(Phase::PreSessionStart)
         };
         let mut draft = Draft {
             model: config.profile.model.clone(),
@@ -233,37 +220,20 @@ impl Client {
                 )
             })?;
         let connection = self.connection().await?;
-        let started = start_thread(&connection, resume, &config, draft.model.as_deref()).await?;
+        let started = start_thread(&connection, origin, &config, draft.model.as_deref()).await?;
         let thread = Thread::new(
             Arc::clone(&started.id),
             config,
             started.policy,
             connection.generation(),
-            resume.is_some(),
+            origin.thread().is_some(),
+            Arc::clone(&self.inner.counters),
         );
         self.inner.threads.insert(&thread);
         context.phase = Phase::PostSessionStart;
         context.thread = Some(started.id);
         runner.after(&context).await;
-        Ok(Session::new(self.clone(), thread))
-    }
-
-    /// Threads on disk, newest first, a page at a time. `search` looks in titles and previews.
-    pub async fn list_threads(
-        &self,
-        cursor: Option<&str>,
-        limit: u32,
-        search: Option<&str>,
-    ) -> Result<(Vec<ThreadSummary>, Option<String>), RpcError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Page {
-            data: Vec<ThreadSummary>,
-            next_cursor: Option<String>,
-        }
-        let params = json!({"cursor": cursor, "limit": limit, "searchTerm": search});
-        let page: Page = self.call("thread/list", &params).await?;
-        Ok((page.data, page.next_cursor))
+        Ok(Session::new(self.clone(), thread, runner.records))
     }
 
     /// Calls any method of the server. Waits for a restart that is under way.
@@ -305,12 +275,19 @@ impl Client {
         }
     }
 
-    pub(crate) fn forget(&self, thread: &Thread) {
-        self.inner.threads.remove(&thread.id());
+    /// Another session holds the thread open too.
+    pub(crate) fn is_shared(&self, thread: &Arc<Thread>) -> bool {
+        self.inner.threads.is_shared(thread)
+    }
+
+    pub(crate) fn forget(&self, thread: &Arc<Thread>) {
         let id = thread.id();
-        self.inner
-            .approvals
-            .settle(&Outcome::ThreadClosed, |entry| entry.request.thread == id);
+        self.inner.threads.remove(&id, thread);
+        if !self.is_shared(thread) {
+            self.inner
+                .approvals
+                .settle(&Outcome::ThreadClosed, |entry| entry.request.thread == id);
+        }
         thread.end_subscriptions();
     }
 }
@@ -338,9 +315,29 @@ struct Started {
     policy: EffectivePolicy,
 }
 
+/// Where a thread comes from.
+#[derive(Clone, Copy)]
+enum Origin<'a> {
+    New,
+    Resume(&'a str),
+    Fork {
+        thread: &'a str,
+        last_turn: Option<&'a str>,
+    },
+}
+
+impl<'a> Origin<'a> {
+    fn thread(self) -> Option<&'a str> {
+        match self {
+            Origin::New => None,
+            Origin::Resume(thread) | Origin::Fork { thread, .. } => Some(thread),
+        }
+    }
+}
+
 async fn start_thread(
     connection: &Connection,
-    resume: Option<&str>,
+    origin: Origin<'_>,
     config: &SessionConfig,
     model: Option<&str>,
 ) -> Result<Started, RpcError> {
@@ -355,20 +352,25 @@ async fn start_thread(
         id: String,
     }
     let mut params = config.thread_params(model);
-    let answer: Answer = match resume {
-        Some(thread) => {
-            params["threadId"] = thread.into();
-            // The whole history in one answer is deprecated and slow; it is paged (FACTS section 3).
-            params["excludeTurns"] = true.into();
-            connection.call("thread/resume", &params).await?
-        }
-        None => {
-            if config.ephemeral {
-                params["ephemeral"] = true.into();
+    if let Some(thread) = origin.thread() {
+        params["threadId"] = thread.into();
+        // The whole history in one answer is deprecated and slow; it is paged (FACTS section 3).
+        params["excludeTurns"] = true.into();
+    }
+    if config.ephemeral && !matches!(origin, Origin::Resume(_)) {
+        params["ephemeral"] = true.into();
+    }
+    let method = match origin {
+        Origin::New => "thread/start",
+        Origin::Resume(_) => "thread/resume",
+        Origin::Fork { last_turn, .. } => {
+            if let Some(turn) = last_turn {
+                params["lastTurnId"] = turn.into();
             }
-            connection.call("thread/start", &params).await?
+            "thread/fork"
         }
     };
+    let answer: Answer = connection.call(method, &params).await?;
     Ok(Started {
         id: answer.thread.id.into(),
         policy: answer.policy.into(),
@@ -379,21 +381,26 @@ struct Opening<'a> {
     config: &'a ClientConfig,
     threads: &'a Arc<Threads>,
     approvals: &'a Approvals,
+    counters: &'a Arc<Counters>,
     deaths: &'a mpsc::UnboundedSender<Arc<Death>>,
 }
 
 impl Opening<'_> {
     async fn open(&self, generation: u32) -> Result<(Arc<Connection>, ServerInfo), ConnectError> {
-        let wire = self.config.transport.open().map_err(Arc::new)?;
-        let router = ThreadRouter {
+        let wire = self.config.transport.open().await.map_err(Arc::new)?;
+        let router = ThreadRouter::new(
             generation,
-            threads: Arc::clone(self.threads),
-            approvals: self.approvals.clone(),
-            deaths: self.deaths.clone(),
-            interner: Interner::default(),
-            last: None,
-        };
-        let connection = Connection::open(wire, generation, self.config.limits.clone(), router);
+            Arc::clone(self.threads),
+            self.approvals.clone(),
+            self.deaths.clone(),
+        );
+        let connection = Connection::open(
+            wire,
+            generation,
+            self.config.limits.clone(),
+            Arc::clone(self.counters),
+            router,
+        );
         match self.shake_hands(&connection).await {
             Ok(info) => {
                 self.approvals.connected(&connection);
@@ -505,6 +512,7 @@ async fn supervise(
                 config: &inner.config,
                 threads: &inner.threads,
                 approvals: &inner.approvals,
+                counters: &inner.counters,
                 deaths: &deaths,
             };
             match opening.open(generation).await {
@@ -517,9 +525,11 @@ async fn supervise(
                         live.connection = Arc::clone(&connection);
                         live.info = info;
                     }
+                    metrics::add(&inner.counters.restarts, 1);
                     for thread in inner.threads.all() {
                         tokio::spawn(resume_thread(
                             Arc::clone(&inner.threads),
+                            inner.approvals.clone(),
                             Arc::clone(&connection),
                             thread,
                         ));
@@ -537,21 +547,30 @@ async fn supervise(
 }
 
 /// Loads a thread again under a new generation.
-async fn resume_thread(threads: Arc<Threads>, connection: Arc<Connection>, thread: Arc<Thread>) {
+async fn resume_thread(
+    threads: Arc<Threads>,
+    approvals: Approvals,
+    connection: Arc<Connection>,
+    thread: Arc<Thread>,
+) {
     let generation = connection.generation();
     let old = thread.id();
     // A thread without a turn is not on disk: there is nothing to resume and nothing to lose.
-    let resume = thread.is_on_disk().then_some(&*old);
+    let origin = match thread.is_on_disk() {
+        true => Origin::Resume(&old),
+        false => Origin::New,
+    };
     match start_thread(
         &connection,
-        resume,
+        origin,
         &thread.config,
         thread.config.profile.model.as_deref(),
     )
     .await
     {
         Ok(started) => {
-            threads.remove(&old);
+            threads.remove(&old, &thread);
+            approvals.move_thread_hooks(&old, &started.id);
             thread.resumed(Arc::clone(&started.id), started.policy, generation);
             if !thread.is_closed() {
                 threads.insert(&thread);
@@ -575,121 +594,4 @@ async fn resume_thread(threads: Arc<Threads>, connection: Arc<Connection>, threa
 fn jitter() -> f64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0u8) as f64 / u64::MAX as f64
-}
-
-/// Takes what the server says to the threads that it is about.
-struct ThreadRouter {
-    generation: u32,
-    threads: Arc<Threads>,
-    approvals: Approvals,
-    deaths: mpsc::UnboundedSender<Arc<Death>>,
-    interner: Interner,
-    /// The thread of the last delta: a stream of them looks it up once.
-    last: Option<(ThreadId, Weak<Thread>)>,
-}
-
-impl ThreadRouter {
-    fn thread(&mut self, id: &str) -> Option<Arc<Thread>> {
-        if let Some((last, thread)) = &self.last
-            && **last == *id
-            && let Some(thread) = thread.upgrade()
-            && !thread.is_closed()
-        {
-            return Some(thread);
-        }
-        let thread = self.threads.get(id)?;
-        self.last = Some((Arc::from(id), Arc::downgrade(&thread)));
-        Some(thread)
-    }
-}
-
-impl Router for ThreadRouter {
-    fn notification(&mut self, method: &str, params: &RawValue) {
-        if let Some(part) = protocol::delta_method(method) {
-            match serde_json::from_str::<WireDelta<'_>>(params.get()) {
-                Ok(wire) => {
-                    if let Some(thread) = self.thread(&wire.thread_id) {
-                        let part = part(&wire);
-                        thread.deliver(Event::Delta(self.interner.delta(&wire, part)));
-                    }
-                }
-                Err(error) => tracing::warn!(method, %error, "a delta could not be read"),
-            }
-            return;
-        }
-        let Some(id) = protocol::thread_of(params) else {
-            tracing::debug!(method, "a notification that is about no thread");
-            return;
-        };
-        match method {
-            "serverRequest/resolved" => return self.resolved(params),
-            "turn/completed" => self.turn_ended(&id, params),
-            _ => {}
-        }
-        if let Some(thread) = self.thread(&id) {
-            thread.deliver(protocol::event(method, params));
-        }
-    }
-
-    fn request(&mut self, id: Id, method: &str, params: &RawValue) {
-        let key = Key {
-            generation: self.generation,
-            id,
-        };
-        self.approvals.arrive(key, Request::read(method, params));
-    }
-
-    fn oversized(&mut self) {
-        for thread in self.threads.all() {
-            thread.deliver(Event::Gap { missed: 1 });
-        }
-    }
-
-    fn closed(&mut self, death: Arc<Death>) {
-        let generation = self.generation;
-        self.approvals.settle(&Outcome::ServerDied, |entry| {
-            entry.key.generation == generation
-        });
-        for thread in self.threads.all() {
-            thread.deliver(Event::Disconnected(Arc::clone(&death)));
-        }
-        let _ = self.deaths.send(death);
-    }
-}
-
-impl ThreadRouter {
-    fn resolved(&mut self, params: &RawValue) {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Resolved {
-            request_id: Id,
-        }
-        let Ok(Resolved { request_id }) = serde_json::from_str(params.get()) else {
-            return;
-        };
-        let key = Key {
-            generation: self.generation,
-            id: request_id,
-        };
-        self.approvals
-            .settle(&Outcome::Elsewhere, |entry| entry.key == key);
-    }
-
-    fn turn_ended(&mut self, thread: &str, params: &RawValue) {
-        #[derive(Deserialize)]
-        struct Ended<'a> {
-            #[serde(borrow)]
-            turn: &'a RawValue,
-        }
-        let Some(turn) = serde_json::from_str::<Ended<'_>>(params.get())
-            .ok()
-            .and_then(|ended| protocol::turn(ended.turn))
-        else {
-            return;
-        };
-        let turn: TurnId = turn.id;
-        self.approvals.settle(&Outcome::TurnEnded, |entry| {
-            *entry.request.thread == *thread && entry.request.turn.as_ref() == Some(&turn)
-        });
-    }
 }

@@ -14,10 +14,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::io::AsyncRead;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 use crate::error::RpcError;
 use crate::jsonrpc::{self, ErrorObject, Frame, Id, Prefix};
+use crate::metrics::{self, Counters};
 use crate::supervisor::Death;
 use crate::transport::lines::{Line, Lines};
 use crate::transport::outbox::Outbox;
@@ -26,6 +27,9 @@ use crate::transport::{Peer, Wire};
 /// Requests in flight. Beyond some hundreds at once the server stops answering at all (FACTS
 /// section 1, "Overload").
 const MAX_IN_FLIGHT: usize = 32;
+
+/// Enough to tell from the beginning of a longer line who waits for it.
+const MIN_LINE_BYTES: usize = 4_096;
 
 /// Where a connection's incoming traffic goes. Called by the reader, so nothing here may wait.
 pub(crate) trait Router: Send + 'static {
@@ -40,7 +44,7 @@ pub(crate) trait Router: Send + 'static {
 /// The limits of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest line that is read, in bytes. A longer answer fails its call with
+    /// The longest line that is read, in bytes, at least 4,096. A longer answer fails its call with
     /// [`RpcError::TooLarge`].
     pub line_bytes: usize,
     /// How long a call waits for its answer.
@@ -70,6 +74,7 @@ pub(crate) struct Connection {
     limits: Limits,
     /// Ending was asked for: the death that follows is no crash.
     ending: AtomicBool,
+    told_to_end: Notify,
     pid: Option<u32>,
 }
 
@@ -87,6 +92,7 @@ impl Connection {
         wire: Wire,
         generation: u32,
         limits: Limits,
+        counters: Arc<Counters>,
         router: impl Router,
     ) -> Arc<Self> {
         let connection = Arc::new(Self {
@@ -96,10 +102,12 @@ impl Connection {
             in_flight: Semaphore::new(MAX_IN_FLIGHT),
             limits,
             ending: AtomicBool::new(false),
+            told_to_end: Notify::new(),
             pid: wire.peer.pid(),
         });
         let reader = Reader {
             connection: Arc::clone(&connection),
+            counters,
             router,
         };
         tokio::spawn(reader.run(wire.reader, wire.peer));
@@ -171,6 +179,11 @@ impl Connection {
         }
     }
 
+    /// Calls that wait for their answer.
+    pub(crate) fn pending(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     /// Says something to the server.
     pub(crate) fn notify<P: Serialize>(&self, method: &'static str, params: &P) {
         match jsonrpc::notification(method, params) {
@@ -191,6 +204,13 @@ impl Connection {
     pub(crate) fn end(&self) {
         self.ending.store(true, Ordering::Release);
         self.outbox.close();
+        self.told_to_end.notify_one();
+    }
+
+    /// The server was told to end, and the time that it has for that is over.
+    async fn overdue(&self) {
+        self.told_to_end.notified().await;
+        tokio::time::sleep(self.limits.end_grace).await;
     }
 
     fn lock(&self) -> MutexGuard<'_, Pending> {
@@ -224,28 +244,17 @@ impl Drop for Entry<'_> {
 
 struct Reader<R> {
     connection: Arc<Connection>,
+    counters: Arc<Counters>,
     router: R,
 }
 
 impl<R: Router> Reader<R> {
     async fn run(mut self, reader: Box<dyn AsyncRead + Send + Unpin>, peer: Peer) {
-        let mut lines = Lines::new(reader, self.connection.limits.line_bytes);
-        let mut since_yield = 0;
-        let reason = loop {
-            match lines.next().await {
-                Ok(Line::Whole(line)) => self.line(line),
-                Ok(Line::Oversized(beginning)) => self.oversized(beginning),
-                Ok(Line::End) => break None,
-                Err(error) => break Some(error.to_string()),
-            }
-            // Lines that are already in the buffer cost no await: a flood must not starve others.
-            since_yield += 1;
-            if since_yield == 256 {
-                since_yield = 0;
-                tokio::task::yield_now().await;
-            }
+        let connection = Arc::clone(&self.connection);
+        let reason = tokio::select! {
+            reason = self.read(reader) => reason,
+            () = connection.overdue() => Some("it did not end when it was told to".to_owned()),
         };
-        drop(lines);
         self.connection.outbox.close();
         let stderr = peer.stderr_tail();
         let status = peer.end(self.connection.limits.end_grace).await;
@@ -270,7 +279,31 @@ impl<R: Router> Reader<R> {
         self.router.closed(death);
     }
 
+    /// Takes what comes until the stream ends; gives why, when it did not simply end.
+    async fn read(&mut self, reader: Box<dyn AsyncRead + Send + Unpin>) -> Option<String> {
+        let mut lines = Lines::new(
+            reader,
+            self.connection.limits.line_bytes.max(MIN_LINE_BYTES),
+        );
+        let mut since_yield = 0;
+        loop {
+            match lines.next().await {
+                Ok(Line::Whole(line)) => self.line(line),
+                Ok(Line::Oversized(beginning)) => self.oversized(beginning),
+                Ok(Line::End) => return None,
+                Err(error) => return Some(error.to_string()),
+            }
+            // Lines that are already in the buffer cost no await: a flood must not starve others.
+            since_yield += 1;
+            if since_yield == 256 {
+                since_yield = 0;
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
     fn line(&mut self, line: &[u8]) {
+        metrics::add(&self.counters.lines, 1);
         match Frame::parse(line) {
             Ok(Frame::Notification { method, params }) => self.router.notification(&method, params),
             Ok(Frame::Request { id, method, params }) => self.router.request(id, &method, params),
@@ -285,13 +318,16 @@ impl<R: Router> Reader<R> {
             }
             // Said and skipped, as the server itself does with ours (FACTS section 1).
             Err(error) => {
+                metrics::add(&self.counters.malformed, 1);
                 tracing::warn!(%error, bytes = line.len(), "a line from the app-server was dropped")
             }
         }
     }
 
     fn oversized(&mut self, beginning: &[u8]) {
-        let limit = self.connection.limits.line_bytes;
+        let limit = self.connection.limits.line_bytes.max(MIN_LINE_BYTES);
+        metrics::add(&self.counters.lines, 1);
+        metrics::add(&self.counters.oversized, 1);
         tracing::warn!(
             limit,
             "a line from the app-server was longer than the limit"

@@ -1,4 +1,6 @@
-//! What the server has on disk: threads, and pages of a thread's turns and items.
+//! What the server has of a thread on disk: pages of its turns and items.
+//!
+//! Deliberately not here: which threads there are ([`crate::catalog`]).
 
 use serde::Deserialize;
 use serde_json::json;
@@ -8,28 +10,6 @@ use crate::error::RpcError;
 use crate::protocol;
 use crate::session::Session;
 pub use crate::transcript::{HistoryPage, HistoryTurn};
-
-/// A thread, as a list shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ThreadSummary {
-    /// Its id.
-    pub id: String,
-    /// The name that somebody gave it.
-    pub name: Option<String>,
-    /// The beginning of its first message.
-    #[serde(default)]
-    pub preview: String,
-    /// Its working folder.
-    #[serde(default)]
-    pub cwd: String,
-    /// When it was made, in Unix seconds.
-    #[serde(default)]
-    pub created_at: i64,
-    /// When it was last written to, in Unix seconds.
-    #[serde(default)]
-    pub updated_at: i64,
-}
 
 impl Session {
     /// A page of the thread's history: its last `limit` turns, or the `limit` before `cursor`; and the

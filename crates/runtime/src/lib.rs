@@ -8,6 +8,8 @@
 //! No UI and no Tauri here: any Rust program can use this crate.
 
 pub mod approval;
+pub mod automation;
+pub mod catalog;
 pub mod client;
 mod connection;
 pub mod error;
@@ -17,15 +19,20 @@ pub mod hooks;
 pub mod item;
 pub mod jsonrpc;
 mod mailbox;
+pub mod metrics;
 pub mod policy;
+mod process;
 pub mod profile;
 mod protocol;
+mod routing;
 pub mod session;
 pub mod supervisor;
 mod thread;
+mod thread_actions;
 pub mod transcript;
 pub mod transport;
 mod turn;
+mod workflow;
 
 pub use client::{Client, ClientConfig};
 pub use connection::Limits;
@@ -35,4 +42,11 @@ pub use mailbox::Subscription;
 pub use profile::{Prompt, RunProfile, SessionConfig};
 pub use protocol::unwrap_shell;
 pub use session::Session;
+pub use thread_actions::ReviewTarget;
 pub use turn::{TurnResult, TurnStream};
+pub use workflow::{RunError, Workflow, quick_run};
+
+/// The programs of the README are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::Notify;
 
 use crate::event::Event;
+use crate::metrics::{self, Counters};
 
 /// Events in the queue from which on deltas are joined.
 const JOIN_FROM: usize = 256;
@@ -43,11 +44,15 @@ struct Queue {
     events: VecDeque<Event>,
     bytes: usize,
     closed: bool,
+    counters: Arc<Counters>,
 }
 
-pub(crate) fn mailbox() -> (Mailbox, Subscription) {
+pub(crate) fn mailbox(counters: Arc<Counters>) -> (Mailbox, Subscription) {
     let shared = Arc::new(Shared {
-        queue: Mutex::default(),
+        queue: Mutex::new(Queue {
+            counters,
+            ..Queue::default()
+        }),
         arrived: Notify::new(),
     });
     let mailbox = Mailbox {
@@ -127,10 +132,14 @@ impl Queue {
     fn leave_out(&mut self) {
         let before = self.events.len();
         let mut missed = 0;
+        let mut gaps = 0;
         let mut kept = VecDeque::new();
         for event in self.events.drain(..) {
             match event {
-                Event::Gap { missed: earlier } => missed += earlier,
+                Event::Gap { missed: earlier } => {
+                    missed += earlier;
+                    gaps += 1;
+                }
                 Event::TurnStarted { .. }
                 | Event::TurnCompleted { .. }
                 | Event::Disconnected(_)
@@ -140,7 +149,9 @@ impl Queue {
                 _ => {}
             }
         }
-        missed += (before - kept.len()) as u64;
+        let now = (before - kept.len() - gaps) as u64;
+        metrics::add(&self.counters.missed, now);
+        missed += now;
         kept.push_front(Event::Gap { missed });
         self.events = kept;
         self.bytes = 0;
@@ -197,7 +208,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_slow_subscriber_gets_joined_deltas_and_every_byte() {
-        let (mailbox, mut subscription) = mailbox();
+        let (mailbox, mut subscription) = mailbox(Arc::default());
         let mut wanted = String::new();
         for i in 0..10_000 {
             let text = format!("{i} ");
@@ -219,7 +230,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_does_not_fit_is_a_gap_that_keeps_the_end_of_the_turn() {
-        let (mailbox, mut subscription) = mailbox();
+        let (mailbox, mut subscription) = mailbox(Arc::default());
         mailbox.push(Event::TurnCompleted {
             turn: "u".into(),
             outcome: crate::event::TurnOutcome::Completed,
@@ -239,7 +250,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_dropped_subscription_takes_nothing() {
-        let (mailbox, subscription) = mailbox();
+        let (mailbox, subscription) = mailbox(Arc::default());
         drop(subscription);
         assert!(mailbox.is_dead());
         assert!(!mailbox.push(delta("a", "x")));

@@ -141,38 +141,67 @@ impl EffectivePolicy {
         }
     }
 
-    /// Compares with what was asked for. Each difference is a phrase for people; none means that all
-    /// is as asked.
-    pub fn differences(&self, approval: ApprovalPolicy, sandbox: SandboxMode) -> Vec<String> {
+    /// Compares with what was asked for. None means that all is as asked, or not known.
+    pub fn warnings(&self, approval: ApprovalPolicy, sandbox: SandboxMode) -> Vec<PolicyWarning> {
         let mut out = Vec::new();
-        match &self.approval {
-            Some(Ok(found)) if *found != approval => {
-                out.push(format!(
-                    "approvals are {}, not {}",
-                    found.as_str(),
-                    approval.as_str()
-                ));
-            }
-            Some(Err(found)) => {
-                out.push(format!("approvals are {found}, not {}", approval.as_str()))
-            }
-            _ => {}
+        if let Some(found) = differing(&self.approval, approval, ApprovalPolicy::as_str) {
+            out.push(PolicyWarning::Approval {
+                asked: approval,
+                found,
+            });
         }
-        match &self.sandbox {
-            Some(Ok(found)) if *found != sandbox => {
-                out.push(format!(
-                    "the sandbox is {}, not {}",
-                    found.as_str(),
-                    sandbox.as_str()
-                ));
-            }
-            Some(Err(found)) => {
-                out.push(format!("the sandbox is {found}, not {}", sandbox.as_str()))
-            }
-            _ => {}
+        if let Some(found) = differing(&self.sandbox, sandbox, SandboxMode::as_str) {
+            out.push(PolicyWarning::Sandbox {
+                asked: sandbox,
+                found,
+            });
         }
         out
     }
+
+    /// [`EffectivePolicy::warnings`] as phrases for people.
+    pub fn differences(&self, approval: ApprovalPolicy, sandbox: SandboxMode) -> Vec<String> {
+        let warnings = self.warnings(approval, sandbox);
+        warnings.iter().map(ToString::to_string).collect()
+    }
+}
+
+/// What the server has instead of what is wanted, by its name.
+fn differing<T: PartialEq + Copy>(
+    found: &Option<Result<T, String>>,
+    wanted: T,
+    name: fn(T) -> &'static str,
+) -> Option<String> {
+    match found {
+        Some(Ok(found)) if *found != wanted => Some(name(*found).to_owned()),
+        Some(Err(found)) => Some(found.clone()),
+        _ => None,
+    }
+}
+
+/// A run is not under the policy that was asked for, or the policy defeats what was set up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyWarning {
+    /// The agent asks at other times.
+    #[error("approvals are {found}, not {asked}", asked = asked.as_str())]
+    Approval {
+        /// What was asked for.
+        asked: ApprovalPolicy,
+        /// What the server says, by its name on the wire.
+        found: String,
+    },
+    /// Commands may touch other things.
+    #[error("the sandbox is {found}, not {asked}", asked = asked.as_str())]
+    Sandbox {
+        /// What was asked for.
+        asked: SandboxMode,
+        /// What the server says.
+        found: String,
+    },
+    /// The run or its session has hooks that are asked before a tool use, and the agent never asks: they
+    /// will not be asked either.
+    #[error("approvals are never asked for, so hooks before a tool use are not asked")]
+    ToolHooksIdle,
 }
 
 #[cfg(test)]

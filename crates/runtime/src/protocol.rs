@@ -122,7 +122,7 @@ pub(crate) fn turn(raw: &RawValue) -> Option<TurnHead> {
         Some("interrupted") => Some(TurnOutcome::Interrupted),
         Some("inProgress") | None => None,
         Some(other) => Some(TurnOutcome::Failed(
-            match turn.error.and_then(|raw| failure(raw)) {
+            match turn.error.and_then(failure) {
                 Some(failure) => failure,
                 None => TurnFailure {
                     message: format!("the turn ended as {other:?} without a reason"),

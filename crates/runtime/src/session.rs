@@ -11,12 +11,15 @@ use crate::approval::Registration;
 use crate::client::Client;
 use crate::error::{AskError, RpcError};
 use crate::event::{ThreadId, TurnId};
-use crate::hooks::{Draft, HookContext, Phase, Runner};
+use crate::hooks::{After, Draft, HookContext, HookRecord, Phase, Runner};
 use crate::mailbox::Subscription;
-use crate::policy::{EffectivePolicy, SandboxMode};
+use crate::policy::{ApprovalPolicy, EffectivePolicy, PolicyWarning, SandboxMode};
 use crate::profile::{self, Prompt, RunProfile, SessionConfig};
-use crate::thread::Thread;
+use crate::thread::{Starting, Thread};
 use crate::turn::{TurnResult, TurnStream};
+
+/// How long the detached interrupt of a turn that nobody waits for any more may take.
+const INTERRUPT_LIMIT: Duration = Duration::from_secs(5);
 
 /// One conversation. Clones are the same session and share whether it is closed. Dropping it does
 /// nothing at the server.
@@ -30,19 +33,24 @@ struct Inner {
     thread: Arc<Thread>,
     /// Keeps the session's hooks registered for as long as the session lives.
     registration: std::sync::Mutex<Option<Registration>>,
+    /// What hooks did when it was started.
+    start_report: Vec<HookRecord>,
     close_result: tokio::sync::Mutex<Option<Result<(), RpcError>>>,
 }
 
 impl Session {
-    pub(crate) fn new(client: Client, thread: Arc<Thread>) -> Self {
-        let registration = client
-            .approvals()
-            .add_thread_hooks(&thread.id(), &thread.config.profile.hooks);
+    pub(crate) fn new(client: Client, thread: Arc<Thread>, start_report: Vec<HookRecord>) -> Self {
+        let registration = client.approvals().add_thread_hooks(
+            &thread.id(),
+            &thread.config.profile.hooks,
+            Value::Null,
+        );
         Self {
             inner: Arc::new(Inner {
                 client,
                 thread,
                 registration: std::sync::Mutex::new(registration),
+                start_report,
                 close_result: tokio::sync::Mutex::new(None),
             }),
         }
@@ -62,6 +70,11 @@ impl Session {
     /// A copy of the session's default profile.
     pub fn profile(&self) -> RunProfile {
         self.config().profile.clone()
+    }
+
+    /// What each hook did that was asked when the session was started.
+    pub fn start_report(&self) -> &[HookRecord] {
+        &self.inner.start_report
     }
 
     /// What the server says is in force.
@@ -84,7 +97,11 @@ impl Session {
         self.inner.thread.is_closed()
     }
 
-    /// Asks with the session's profile and waits for the answer. Dropping the future stops the turn.
+    /// Asks with the session's profile and waits for the answer. Dropping the future stops the turn, at
+    /// whatever point: also one whose start is on its way.
+    ///
+    /// While a turn runs, the prompt joins it (FACTS section 3): both callers get that turn's result,
+    /// and either stops it by going away.
     pub async fn ask(&self, text: impl Into<String>) -> Result<TurnResult, AskError> {
         self.ask_stream(text).await?.finish().await
     }
@@ -112,6 +129,11 @@ impl Session {
         self.stream(self.prompt(text, self.profile())).await
     }
 
+    /// [`Session::ask_with`] as a stream. Dropping it stops the turn.
+    pub async fn ask_stream_with(&self, prompt: Prompt) -> Result<TurnStream, AskError> {
+        self.stream(prompt).await
+    }
+
     /// The same as [`Session::ask`], by way of a stream.
     pub async fn ask_wait(&self, text: impl Into<String>) -> Result<TurnResult, AskError> {
         self.ask(text).await
@@ -132,27 +154,49 @@ impl Session {
             .hooks
             .over(&self.inner.client.approvals().client_hooks());
         let mut runner = Runner::new(prompt.profile.hooks.over(&session_hooks));
+        let context = self.context(&prompt);
         let mut draft = Draft {
             prompt: prompt.text.clone(),
             model: prompt.profile.model.clone(),
             attachments: prompt.profile.attachments.clone(),
         };
-        for phase in [Phase::PreRun, Phase::PreTurn] {
-            let context = self.context(phase, &prompt);
-            let blocked = runner.before(&context, &mut draft, &prompt.cwd).await;
-            if let Err((hook, reason)) = blocked {
-                return Err(AskError::Blocked {
-                    hook,
-                    phase,
-                    reason,
-                });
+        before(&mut runner, Phase::PreRun, &context, &mut draft).await?;
+        // From here on the run has begun, and its end is told however it comes.
+        let mut after = After::new(runner, context);
+        match self.begin(&mut after, draft, prompt).await {
+            Ok((turn, events, registration, prompt)) => Ok(TurnStream::new(
+                self.clone(),
+                turn,
+                events,
+                after,
+                registration,
+                prompt,
+            )),
+            Err(error) => {
+                after.over(Some(Err(error.clone())));
+                after.take_report().await;
+                Err(error)
             }
         }
-        let registration = self
-            .inner
-            .client
-            .approvals()
-            .add_thread_hooks(&self.thread_id(), &prompt.profile.hooks);
+    }
+
+    async fn begin(
+        &self,
+        after: &mut After,
+        mut draft: Draft,
+        prompt: Prompt,
+    ) -> Result<(TurnId, Subscription, Option<Registration>, Prompt), AskError> {
+        let mut metadata = Value::Null;
+        let context = after.context.clone();
+        if let Some(runner) = after.runner() {
+            before(runner, Phase::PreTurn, &context, &mut draft).await?;
+            metadata = runner.metadata.clone();
+        }
+        let registration = self.inner.client.approvals().add_thread_hooks(
+            &self.thread_id(),
+            &prompt.profile.hooks,
+            metadata,
+        );
         let events = self.subscribe();
         let prompt = Prompt {
             text: draft.prompt,
@@ -163,29 +207,81 @@ impl Session {
             },
             ..prompt
         };
-        let turn = self.start_turn(&prompt).await?;
-        Ok(TurnStream::new(
-            self.clone(),
-            turn,
-            events,
-            runner,
-            registration,
-            prompt,
-        ))
+        after.context.prompt = Some(prompt.text.clone());
+        after.context.model.clone_from(&prompt.profile.model);
+        let turn = self.start_turn_guarded(&prompt).await?;
+        after.turn_started(&turn);
+        Ok((turn, events, registration, prompt))
     }
 
-    pub(crate) fn context(&self, phase: Phase, prompt: &Prompt) -> HookContext {
+    fn context(&self, prompt: &Prompt) -> HookContext {
         HookContext {
-            phase,
             thread: Some(self.thread_id()),
-            turn: None,
             cwd: Some(prompt.cwd.clone()),
             model: prompt.profile.model.clone(),
             prompt: Some(prompt.text.clone()),
-            metadata: Value::Null,
-            request: None,
-            item: None,
+            ..HookContext::new(Phase::PreRun)
         }
+    }
+
+    /// [`Session::start_turn`] in a task of its own: a turn that starts after this future was dropped is
+    /// stopped.
+    async fn start_turn_guarded(&self, prompt: &Prompt) -> Result<TurnId, AskError> {
+        struct Started {
+            session: Session,
+            turn: Option<TurnId>,
+        }
+        impl Drop for Started {
+            fn drop(&mut self) {
+                if let Some(turn) = self.turn.take() {
+                    self.session.interrupt_detached(&turn);
+                }
+            }
+        }
+        let (session, prompt) = (self.clone(), prompt.clone());
+        let (tx, rx) = tokio::sync::oneshot::channel();
+        tokio::spawn(async move {
+            let started = session.start_turn(&prompt).await.map(|turn| Started {
+                session,
+                turn: Some(turn),
+            });
+            // Unread, it is dropped: here, or with the channel.
+            let _ = tx.send(started);
+        });
+        match rx.await {
+            Ok(Ok(mut started)) => match started.turn.take() {
+                Some(turn) => Ok(turn),
+                None => Err(RpcError::Closed("the turn was lost".into()).into()),
+            },
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(RpcError::Closed("the runtime is shutting down".into()).into()),
+        }
+    }
+
+    /// Stops a turn that nobody waits for any more.
+    pub(crate) fn interrupt_detached(&self, turn: &TurnId) {
+        let (session, turn) = (self.clone(), Arc::clone(turn));
+        // Without an executor there is nobody left to interrupt for.
+        if let Ok(executor) = tokio::runtime::Handle::try_current() {
+            executor.spawn(async move {
+                let interrupted = tokio::time::timeout(INTERRUPT_LIMIT, session.interrupt_turn(&turn)).await;
+                if let Ok(Err(error)) = interrupted {
+                    tracing::debug!(%turn, %error, "a turn that nobody waits for could not be stopped");
+                }
+            });
+        }
+    }
+
+    /// Where the policy in force is not what `profile` asks for.
+    pub(crate) fn policy_warnings(&self, profile: &RunProfile) -> Vec<PolicyWarning> {
+        let mut out = self.policy().warnings(profile.approval, profile.sandbox);
+        let has_tool_hooks = [&profile.hooks, &self.config().profile.hooks]
+            .iter()
+            .any(|hooks| hooks.has(Phase::PreToolUse));
+        if profile.approval == ApprovalPolicy::Never && has_tool_hooks {
+            out.push(PolicyWarning::ToolHooksIdle);
+        }
+        out
     }
 
     /// Starts a turn and returns its id; what happens comes through [`Session::subscribe`]. No hooks
@@ -257,10 +353,7 @@ impl Session {
     /// for its beginning (FACTS section 2, "Race").
     pub async fn interrupt_turn(&self, turn: &str) -> Result<(), RpcError> {
         self.ensure_open()?;
-        let mut turns = self.inner.thread.turns();
-        // Bounded by the call's own limit below: an answer or a death ends the waiting.
-        let wait = turns.wait_for(|turns| turns.expected.as_deref() != Some(turn));
-        let _ = tokio::time::timeout(Duration::from_secs(10), wait).await;
+        self.begun(turn).await;
         let _: Value = self
             .call_with(
                 "turn/interrupt",
@@ -268,6 +361,19 @@ impl Session {
             )
             .await?;
         Ok(())
+    }
+
+    /// Waits until a turn that the server promised has begun, within reason: a death ends the waiting, and
+    /// what comes after it fails by itself when it did not begin.
+    pub(crate) async fn begun(&self, turn: &str) {
+        let mut turns = self.inner.thread.turns();
+        let wait = turns.wait_for(|turns| turns.expected.as_deref() != Some(turn));
+        let _ = tokio::time::timeout(Duration::from_secs(10), wait).await;
+    }
+
+    /// Counts a turn whose start is on its way.
+    pub(crate) fn starting(&self) -> Starting {
+        self.inner.thread.starting()
     }
 
     /// Stops whatever runs, also a turn whose start is still on its way. True when there was one.
@@ -323,8 +429,14 @@ impl Session {
     }
 
     /// Lets go of the thread without archiving it: it stays in the history and can be resumed. A turn
-    /// that runs is stopped first.
+    /// that runs is stopped first. While another session of this client holds the same thread open,
+    /// nothing happens at the server.
     pub async fn leave(&self) -> Result<(), RpcError> {
+        if self.inner.client.is_shared(&self.inner.thread) {
+            self.mark_closed();
+            self.inner.client.forget(&self.inner.thread);
+            return Ok(());
+        }
         if self.is_busy() {
             self.stop().await?;
         }
@@ -347,7 +459,7 @@ impl Session {
         first
     }
 
-    fn ensure_open(&self) -> Result<(), RpcError> {
+    pub(crate) fn ensure_open(&self) -> Result<(), RpcError> {
         match self.is_closed() {
             true => Err(RpcError::session_closed()),
             false => Ok(()),
@@ -364,7 +476,7 @@ impl Session {
 
     /// Calls a method about the thread once it is loaded under the live generation, with its id as
     /// it is then.
-    async fn call_with<R: DeserializeOwned>(
+    pub(crate) async fn call_with<R: DeserializeOwned>(
         &self,
         method: &'static str,
         params: impl Fn(&str) -> Value,
@@ -373,6 +485,27 @@ impl Session {
         self.inner.thread.loaded(connection.generation()).await?;
         connection.call(method, &params(&self.thread_id())).await
     }
+}
+
+async fn before(
+    runner: &mut Runner,
+    phase: Phase,
+    context: &HookContext,
+    draft: &mut Draft,
+) -> Result<(), AskError> {
+    let context = HookContext {
+        phase,
+        ..context.clone()
+    };
+    let cwd = context.cwd.clone().unwrap_or_default();
+    runner
+        .before(&context, draft, &cwd)
+        .await
+        .map_err(|(hook, reason)| AskError::Blocked {
+            hook,
+            phase,
+            reason,
+        })
 }
 
 fn ensure_privileged_on_purpose(profile: &RunProfile) -> Result<(), AskError> {

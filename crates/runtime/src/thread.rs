@@ -5,9 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::approval::{Request, Setting};
 use crate::error::RpcError;
 use crate::event::{Event, ThreadId, TurnId};
+use crate::item::{Item, ItemDetail};
 use crate::mailbox::{self, Mailbox, Subscription};
+use crate::metrics::Counters;
 use crate::policy::EffectivePolicy;
 use crate::profile::SessionConfig;
 
@@ -17,6 +20,7 @@ pub(crate) struct Thread {
     loaded: watch::Sender<Loaded>,
     turns: watch::Sender<Turns>,
     closed: AtomicBool,
+    counters: Arc<Counters>,
 }
 
 struct State {
@@ -25,6 +29,9 @@ struct State {
     /// It has had a turn, so it is on disk and can be resumed (FACTS section 9).
     on_disk: bool,
     subscribers: Vec<Mailbox>,
+    /// Changes of files that are under way: a question about one does not say which files (FACTS
+    /// section 4).
+    changes: Vec<Arc<Item>>,
 }
 
 /// Under which generation of the server the thread is loaded.
@@ -63,6 +70,7 @@ impl Thread {
         policy: EffectivePolicy,
         generation: u32,
         on_disk: bool,
+        counters: Arc<Counters>,
     ) -> Arc<Self> {
         Arc::new(Self {
             config,
@@ -71,6 +79,7 @@ impl Thread {
                 policy,
                 on_disk,
                 subscribers: Vec::new(),
+                changes: Vec::new(),
             }),
             loaded: watch::Sender::new(Loaded {
                 generation,
@@ -78,6 +87,7 @@ impl Thread {
             }),
             turns: watch::Sender::default(),
             closed: AtomicBool::new(false),
+            counters,
         })
     }
 
@@ -103,7 +113,7 @@ impl Thread {
     }
 
     pub(crate) fn subscribe(&self) -> Subscription {
-        let (mailbox, subscription) = mailbox::mailbox();
+        let (mailbox, subscription) = mailbox::mailbox(Arc::clone(&self.counters));
         self.lock().subscribers.push(mailbox);
         subscription
     }
@@ -145,7 +155,40 @@ impl Thread {
                 turns.expected = None;
             }),
             Event::PolicyChanged(policy) => self.lock().policy = policy.clone(),
+            Event::ItemStarted { item, .. }
+                if matches!(item.detail, ItemDetail::FileChange { .. }) =>
+            {
+                self.lock().changes.push(Arc::new(item.clone()));
+            }
+            Event::ItemCompleted { item, .. }
+                if matches!(item.detail, ItemDetail::FileChange { .. }) =>
+            {
+                self.lock().changes.retain(|change| change.id != item.id);
+            }
             _ => {}
+        }
+        if matches!(event, Event::TurnCompleted { .. } | Event::Disconnected(_)) {
+            self.lock().changes.clear();
+        }
+    }
+
+    /// What this thread knows of a request besides what it says itself.
+    pub(crate) fn setting(&self, request: &Request) -> Setting {
+        let state = self.lock();
+        let item = request.item.as_ref();
+        Setting {
+            cwd: Some(match &*state.policy.cwd {
+                "" => self.config.cwd.clone(),
+                cwd => cwd.into(),
+            }),
+            model: Some(state.policy.model.clone()).filter(|model| !model.is_empty()),
+            item: item.and_then(|item| {
+                state
+                    .changes
+                    .iter()
+                    .find(|change| change.id == *item)
+                    .cloned()
+            }),
         }
     }
 

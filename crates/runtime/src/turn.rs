@@ -8,14 +8,12 @@ use tokio::time::Instant;
 use crate::approval::Registration;
 use crate::error::{AskError, RpcError};
 use crate::event::{DeltaPart, Event, ThreadId, TurnId, TurnOutcome};
-use crate::hooks::{HookContext, HookIssue, Phase, Runner};
-use crate::item::{Item, ItemDetail, ItemId};
+use crate::hooks::{After, HookRecord};
+use crate::item::{ItemDetail, ItemId};
 use crate::mailbox::Subscription;
+use crate::policy::PolicyWarning;
 use crate::profile::Prompt;
 use crate::session::Session;
-
-/// How long the detached interrupt of a turn that timed out or was dropped may take.
-const INTERRUPT_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a turn came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,20 +24,27 @@ pub struct TurnResult {
     pub turn: TurnId,
     /// What the agent said last, trimmed.
     pub text: String,
-    /// What its hooks did wrong.
-    pub hook_issues: Vec<HookIssue>,
+    /// What each hook did that the run asked, in order. Those before a tool use are told by
+    /// [`Notice`](crate::approval::Notice)s: the question may be another's than the run's.
+    pub hooks: Vec<HookRecord>,
+    /// Where the policy in force at the turn's end was not the one asked for.
+    pub policy_warnings: Vec<PolicyWarning>,
 }
 
 /// A turn's events as they come. Dropping it before the end stops the turn.
+///
+/// Hooks of the phases after are asked whatever becomes of the stream: see [`crate::hooks`].
 pub struct TurnStream {
     session: Session,
     turn: TurnId,
     events: Subscription,
-    runner: Runner,
-    context: HookContext,
+    after: After,
+    prompt: Prompt,
     timeout: Option<Duration>,
     deadline: Option<Instant>,
     answer: Answer,
+    /// Events were left out: what the agent said may be incomplete here.
+    has_gap: bool,
     end: Option<Result<(), AskError>>,
     /// Keeps the run's hooks registered.
     _registration: Option<Registration>,
@@ -57,24 +62,23 @@ impl TurnStream {
         session: Session,
         turn: TurnId,
         events: Subscription,
-        runner: Runner,
+        after: After,
         registration: Option<Registration>,
         prompt: Prompt,
     ) -> Self {
-        let mut context = session.context(Phase::PostTurn, &prompt);
-        context.turn = Some(Arc::clone(&turn));
         Self {
             session,
             turn,
             events,
-            runner,
-            context,
+            after,
             timeout: prompt.profile.timeout,
             deadline: prompt
                 .profile
                 .timeout
                 .map(|timeout| Instant::now() + timeout),
+            prompt,
             answer: Answer::default(),
+            has_gap: false,
             end: None,
             _registration: registration,
         }
@@ -110,46 +114,69 @@ impl TurnStream {
                 },
             };
             let Some(event) = event else {
-                self.end_with(Err(
-                    RpcError::Closed("the client was shut down".into()).into()
-                ));
+                self.end_with(Err(RpcError::Closed(
+                    "the session was closed or the client shut down".into(),
+                )
+                .into()));
                 continue;
             };
             if self.take(&event) {
-                if let Event::ItemCompleted { item, .. } = &event {
-                    self.tool_used(item).await;
-                }
                 return Ok(Some(event));
             }
         }
     }
 
-    /// Waits for the end of the turn.
+    /// How the policy in force now is not the one that was asked for.
+    pub fn policy_warnings(&self) -> Vec<PolicyWarning> {
+        self.session.policy_warnings(&self.prompt.profile)
+    }
+
+    /// Waits for the end of the turn, and for the hooks after it.
     pub async fn finish(mut self) -> Result<TurnResult, AskError> {
-        let ended = loop {
-            match self.recv().await {
-                Ok(Some(_)) => {}
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
-            }
-        };
-        for phase in [Phase::PostTurn, Phase::PostRun] {
-            self.context.phase = phase;
-            self.runner.after(&self.context).await;
+        while matches!(self.recv().await, Ok(Some(_))) {}
+        if self.has_gap && matches!(self.end, Some(Ok(()))) {
+            self.read_answer().await?;
         }
-        ended?;
-        let text = self.answer.text.trim();
-        if text.is_empty() {
-            return Err(AskError::NoText {
-                turn: self.turn.to_string(),
-            });
-        }
+        let text = self.text();
+        let policy_warnings = self.policy_warnings();
+        let hooks = self.after.take_report().await;
         Ok(TurnResult {
             thread: self.session.thread_id(),
             turn: Arc::clone(&self.turn),
-            text: text.to_owned(),
-            hook_issues: std::mem::take(&mut self.runner.issues),
+            text: text?,
+            hooks,
+            policy_warnings,
         })
+    }
+
+    /// Takes the answer from the thread's history.
+    async fn read_answer(&mut self) -> Result<(), RpcError> {
+        let (page, _) = self.session.history(None, 10).await?;
+        let said = page
+            .items
+            .into_iter()
+            .rev()
+            .find_map(|(turn, item)| match item.detail {
+                ItemDetail::AgentMessage { text } if turn == self.turn => Some((item.id, text)),
+                _ => None,
+            });
+        if let Some((item, text)) = said {
+            self.answer.completed(&item, &text);
+        }
+        Ok(())
+    }
+
+    /// What came of the turn, once it ended.
+    fn text(&self) -> Result<String, AskError> {
+        if let Some(Err(error)) = &self.end {
+            return Err(error.clone());
+        }
+        match self.answer.text.trim() {
+            "" => Err(AskError::NoText {
+                turn: self.turn.to_string(),
+            }),
+            text => Ok(text.to_owned()),
+        }
     }
 
     /// Takes from an event what the result needs; true when it is of this turn.
@@ -162,8 +189,14 @@ impl TurnStream {
                 true
             }
             Event::ItemCompleted { turn, item } if *turn == self.turn => {
-                if let ItemDetail::AgentMessage { text } = &item.detail {
-                    self.answer.completed(&item.id, text);
+                match &item.detail {
+                    ItemDetail::AgentMessage { text } => self.answer.completed(&item.id, text),
+                    ItemDetail::Command(_)
+                    | ItemDetail::FileChange { .. }
+                    | ItemDetail::Tool(_) => {
+                        self.after.tool_used(item);
+                    }
+                    _ => {}
                 }
                 true
             }
@@ -191,39 +224,24 @@ impl TurnStream {
             | Event::PlanUpdated { turn, .. }
             | Event::DiffUpdated { turn, .. }
             | Event::Error { turn, .. } => *turn == self.turn,
-            Event::TokenUsage(_) | Event::Warning { .. } | Event::Gap { .. } => true,
+            Event::Gap { .. } => {
+                self.has_gap = true;
+                true
+            }
+            Event::TokenUsage(_) | Event::Warning { .. } => true,
             _ => false,
         }
     }
 
-    async fn tool_used(&mut self, item: &Item) {
-        let is_tool = matches!(
-            item.detail,
-            ItemDetail::Command(_) | ItemDetail::FileChange { .. } | ItemDetail::Tool(_)
-        );
-        if is_tool && self.runner.hooks.has(Phase::PostToolUse) {
-            let mut context = self.context.clone();
-            context.phase = Phase::PostToolUse;
-            context.item = Some(Arc::new(item.clone()));
-            self.runner.after(&context).await;
-        }
-    }
-
     fn end_with(&mut self, end: Result<(), AskError>) {
-        self.end.get_or_insert(end);
+        if self.end.is_none() {
+            self.end = Some(end);
+            self.after.over(Some(self.text()));
+        }
     }
 
     fn interrupt_detached(&self) {
-        let (session, turn) = (self.session.clone(), Arc::clone(&self.turn));
-        // Without a runtime there is nobody left to interrupt for.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                let interrupted = tokio::time::timeout(INTERRUPT_LIMIT, session.interrupt_turn(&turn)).await;
-                if let Ok(Err(error)) = interrupted {
-                    tracing::debug!(%turn, %error, "a turn that nobody waits for could not be stopped");
-                }
-            });
-        }
+        self.session.interrupt_detached(&self.turn);
     }
 }
 

@@ -1,14 +1,21 @@
 //! The app-server dies, cannot be started, or is the wrong one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests report by panicking"
+)]
 
 mod support;
 
 use std::os::unix::fs::PermissionsExt;
 
 use countersign_runtime::approval::{Decision, Outcome};
+use countersign_runtime::item::ItemDetail;
 use countersign_runtime::supervisor::{ConnectionState, RestartPolicy};
 use countersign_runtime::transport::{ChildSpec, SpawnError};
-use countersign_runtime::item::ItemDetail;
-use countersign_runtime::{AskError, Client, ClientConfig, ConnectError, Event, Prompt, RpcError, Session};
+use countersign_runtime::{
+    AskError, Client, ClientConfig, ConnectError, Event, Prompt, RpcError, Session,
+};
 use support::{Person, Place, connect, event, profile, start, within};
 
 fn kill(pid: u32) {
@@ -49,11 +56,12 @@ async fn a_death_in_mid_turn_is_said_and_the_session_goes_on() {
         matches!(&failed, Err(AskError::Rpc(RpcError::Died { death, .. })) if death.status.is_some()),
         "{failed:?}"
     );
-    event(&mut events, "the death", |event| match event {
-        Event::Disconnected(death) => Some(assert!(death.to_string().contains("9"), "{death}")),
+    let death = event(&mut events, "the death", |event| match event {
+        Event::Disconnected(death) => Some(death.to_string()),
         _ => None,
     })
     .await;
+    assert!(death.contains('9'), "{death}");
     let generation = event(&mut events, "the resume", |event| match event {
         Event::Resumed { generation, .. } => Some(generation),
         _ => None,
@@ -233,7 +241,11 @@ fn processes(text: &str) -> Vec<String> {
         .unwrap()
         .flatten()
         .filter_map(|entry| {
-            let pid = entry.file_name().into_string().ok().filter(|name| name.bytes().all(|b| b.is_ascii_digit()))?;
+            let pid = entry
+                .file_name()
+                .into_string()
+                .ok()
+                .filter(|name| name.bytes().all(|b| b.is_ascii_digit()))?;
             let line = std::fs::read(entry.path().join("cmdline")).ok()?;
             let line = String::from_utf8_lossy(&line).replace('\0', " ");
             line.contains(text).then(|| format!("{pid}: {line}"))
@@ -243,14 +255,23 @@ fn processes(text: &str) -> Vec<String> {
 
 /// A session in which `COMMAND` runs, outside the sandbox when it is a `run:`.
 async fn running(place: &Place, scene: &str) -> (Client, Session) {
-    let client = connect(ClientConfig { restart: RestartPolicy::Never, ..place.asking() }).await;
+    let client = connect(ClientConfig {
+        restart: RestartPolicy::Never,
+        ..place.asking()
+    })
+    .await;
     let mut person = Person::at(&client);
     let session = start(&client, place.session()).await;
     let mut events = session.subscribe();
-    let prompt = Prompt { profile: profile(), ..Prompt::new(scene, &place.cwd) };
+    let prompt = Prompt {
+        profile: profile(),
+        ..Prompt::new(scene, &place.cwd)
+    };
     session.start_turn(&prompt).await.unwrap();
     event(&mut events, "the command", |event| match event {
-        Event::ItemStarted { item, .. } => matches!(item.detail, ItemDetail::Command(_)).then_some(()),
+        Event::ItemStarted { item, .. } => {
+            matches!(item.detail, ItemDetail::Command(_)).then_some(())
+        }
         _ => None,
     })
     .await;
@@ -297,4 +318,19 @@ async fn no_command_outlives_a_killed_server() {
         kill(client.server_pid().unwrap());
         ended(scene.split_once(": ").unwrap().1).await;
     }
+}
+
+/// I12: closing its input does not move this one.
+#[tokio::test]
+async fn a_server_that_does_not_end_is_killed() {
+    let place = Place::new().await;
+    let answer = r#"{"id":0,"result":{"userAgent":"countersign/0.169.0 (x)"}}"#;
+    let config = program(
+        &place,
+        &format!("read line; echo '{answer}'; exec sleep 98765"),
+    );
+    let client = within("the handshake", Client::connect(config)).await.unwrap();
+    let pid = client.server_pid().unwrap();
+    within("the shutdown", client.shutdown()).await;
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
 }

@@ -3,6 +3,7 @@
 mod support;
 
 use countersign_runtime::approval::{By, Decision, Notice, Outcome, Subject};
+use countersign_runtime::catalog::ThreadQuery;
 use countersign_runtime::event::{DeltaPart, TurnOutcome};
 use countersign_runtime::item::{ItemDetail, WorkStatus};
 use countersign_runtime::{AskError, Event, Prompt, RpcError, RunProfile};
@@ -379,8 +380,8 @@ async fn a_thread_is_resumed_with_its_history() {
         thread
     };
     let client = connect(place.config()).await;
-    let (threads, _) = client.list_threads(None, 10, None).await.unwrap();
-    assert_eq!(threads[0].id, *thread);
+    let threads = client.list_threads(&ThreadQuery::default()).await.unwrap();
+    assert_eq!(threads.data[0].id, *thread);
     let session = client
         .resume_session(&thread, place.session())
         .await

@@ -321,6 +321,7 @@ fn arm_when_seen(dialog: &MessageDialog, allowing: Vec<ResponseType>) {
     let painted = Cell::new(false);
     dialog.connect_draw(move |dialog, _| {
         if !painted.replace(true) {
+            tracing::debug!("the dialog was painted");
             let (weak, arm) = (dialog.downgrade(), Rc::clone(&arm));
             let idle = glib::Priority::DEFAULT_IDLE;
             glib::timeout_add_local_full(ARMING, idle, move || {

@@ -21,11 +21,12 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use decision::Decision;
 pub use ledger::{By, Entry, Key, Outcome, Refused};
-pub use request::{CommandRequest, HostRule, Request, Subject};
+pub use request::{ActionKind, CommandAction, CommandRequest, HostRule, Request, Subject};
 
 use crate::connection::Connection;
 use crate::event::ThreadId;
 use crate::hooks::{HookContext, HookIssue, HookSet, Phase, Runner, ToolVerdict};
+use crate::item::Item;
 use ledger::{Effect, Ledger};
 
 /// What presenters are told. In order; nothing is left out.
@@ -56,7 +57,9 @@ pub struct WeakApprovals {
 impl WeakApprovals {
     /// The loop, while its client lives.
     pub fn upgrade(&self) -> Option<Approvals> {
-        Some(Approvals { inner: self.inner.upgrade()? })
+        Some(Approvals {
+            inner: self.inner.upgrade()?,
+        })
     }
 }
 
@@ -74,10 +77,26 @@ struct State {
     connection: Weak<Connection>,
     client_hooks: HookSet,
     /// Hooks of sessions and runs, the most specific last.
-    thread_hooks: HashMap<ThreadId, Vec<(u64, HookSet)>>,
+    thread_hooks: HashMap<ThreadId, Vec<ThreadHooks>>,
     registrations: u64,
     /// Unbounded in type only: at most a few notices for each open request.
     presenters: Vec<mpsc::UnboundedSender<Notice>>,
+}
+
+struct ThreadHooks {
+    id: u64,
+    hooks: HookSet,
+    /// What the run's earlier phases put there.
+    metadata: serde_json::Value,
+}
+
+/// What a thread knows of a request besides what the request says.
+#[derive(Default)]
+pub(crate) struct Setting {
+    pub(crate) cwd: Option<std::path::PathBuf>,
+    pub(crate) model: Option<String>,
+    /// The item that the request is about.
+    pub(crate) item: Option<Arc<Item>>,
 }
 
 struct Job {
@@ -90,7 +109,9 @@ struct Job {
 impl Approvals {
     /// The same loop, without keeping its presenters' streams open.
     pub fn downgrade(&self) -> WeakApprovals {
-        WeakApprovals { inner: Arc::downgrade(&self.inner) }
+        WeakApprovals {
+            inner: Arc::downgrade(&self.inner),
+        }
     }
 
     /// The questions that people are asked now, oldest first, and everything that happens from now on.
@@ -125,12 +146,14 @@ impl Approvals {
     }
 
     /// Hooks for one thread, for as long as the registration lives. Of several the latest goes first.
+    /// `metadata` is what all hooks of the thread are told meanwhile.
     pub(crate) fn add_thread_hooks(
         &self,
         thread: &ThreadId,
         hooks: &HookSet,
+        metadata: serde_json::Value,
     ) -> Option<Registration> {
-        if !hooks.has(Phase::PreToolUse) {
+        if !hooks.has(Phase::PreToolUse) && metadata.is_null() {
             return None;
         }
         let mut state = self.lock();
@@ -140,14 +163,31 @@ impl Approvals {
             .thread_hooks
             .entry(Arc::clone(thread))
             .or_default()
-            .push((id, hooks.clone()));
+            .push(ThreadHooks {
+                id,
+                hooks: hooks.clone(),
+                metadata,
+            });
         drop(state);
         self.start_if_needed(hooks);
         Some(Registration {
             approvals: self.clone(),
-            thread: Arc::clone(thread),
             id,
         })
+    }
+
+    /// A thread has another id now: it was started anew.
+    pub(crate) fn move_thread_hooks(&self, old: &ThreadId, new: &ThreadId) {
+        let mut state = self.lock();
+        if old != new
+            && let Some(hooks) = state.thread_hooks.remove(old)
+        {
+            state
+                .thread_hooks
+                .entry(Arc::clone(new))
+                .or_default()
+                .extend(hooks);
+        }
     }
 
     /// A new generation's connection: answers go there from now on.
@@ -156,7 +196,7 @@ impl Approvals {
     }
 
     /// A request arrived. Called by the reader: does not wait.
-    pub(crate) fn arrive(&self, key: Key, request: Request) {
+    pub(crate) fn arrive(&self, key: Key, request: Request, setting: Setting) {
         let request = Arc::new(request);
         let mut state = self.lock();
         if request.decisions().is_empty() {
@@ -170,6 +210,7 @@ impl Approvals {
         {
             return;
         }
+        tracing::debug!(%key, thread = %request.thread, "a question arrived");
         let hooks = state.hooks_of(&request.thread);
         let jobs = self
             .inner
@@ -184,20 +225,19 @@ impl Approvals {
         let (gone, settled) = oneshot::channel();
         state.deciding.insert(key.clone(), gone);
         let context = HookContext {
-            phase: Phase::PreToolUse,
             thread: Some(Arc::clone(&request.thread)),
             turn: request.turn.clone(),
             cwd: match &request.subject {
                 Subject::Command(command) if !command.cwd.is_empty() => {
                     Some(command.cwd.clone().into())
                 }
-                _ => None,
+                _ => setting.cwd,
             },
-            model: None,
-            prompt: None,
-            metadata: serde_json::Value::Null,
+            model: setting.model,
+            metadata: state.metadata_of(&request.thread),
             request: Some(request),
-            item: None,
+            item: setting.item,
+            ..HookContext::new(Phase::PreToolUse)
         };
         // The loop ends only with the client, and then nobody is left to answer.
         let _ = jobs.send(Job {
@@ -246,10 +286,20 @@ impl State {
 
     fn hooks_of(&self, thread: &ThreadId) -> HookSet {
         let mut hooks = HookSet::default();
-        for (_, more) in self.thread_hooks.get(thread).into_iter().flatten().rev() {
-            hooks = hooks.over(more);
+        for more in self.thread_hooks.get(thread).into_iter().flatten().rev() {
+            hooks = hooks.over(&more.hooks);
         }
         hooks.over(&self.client_hooks)
+    }
+
+    fn metadata_of(&self, thread: &ThreadId) -> serde_json::Value {
+        let of_thread = self.thread_hooks.get(thread).into_iter().flatten();
+        of_thread
+            .rev()
+            .map(|more| &more.metadata)
+            .find(|metadata| !metadata.is_null())
+            .cloned()
+            .unwrap_or_default()
     }
 
     fn decide(&mut self, key: &Key, decision: Decision, by: By) -> Result<(), Refused> {
@@ -296,19 +346,16 @@ impl State {
 /// Hooks of a thread; dropping it takes them away.
 pub(crate) struct Registration {
     approvals: Approvals,
-    thread: ThreadId,
     id: u64,
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
         let mut state = self.approvals.lock();
-        if let Some(hooks) = state.thread_hooks.get_mut(&self.thread) {
-            hooks.retain(|(id, _)| *id != self.id);
-            if hooks.is_empty() {
-                state.thread_hooks.remove(&self.thread);
-            }
-        }
+        state.thread_hooks.retain(|_, hooks| {
+            hooks.retain(|hooks| hooks.id != self.id);
+            !hooks.is_empty()
+        });
     }
 }
 
@@ -330,7 +377,7 @@ async fn decide_by_hooks(approvals: Weak<Inner>, job: Job) {
     };
     let approvals = Approvals { inner };
     let mut state = approvals.lock();
-    for issue in runner.issues {
+    for issue in runner.issues() {
         state.tell(Notice::HookFailed(issue));
     }
     // A refusal means that it was settled while the hooks thought.

@@ -70,6 +70,33 @@ pub struct CommandRequest {
     pub proposed_rule: Option<Vec<String>>,
     /// The network rules that the server proposes.
     pub proposed_hosts: Vec<HostRule>,
+    /// What the server takes the command for, in parts. For people: it leaves out what it thinks
+    /// unimportant, so [`crate::hooks::programs`] is what to decide by.
+    pub actions: Vec<CommandAction>,
+}
+
+/// A part of a command, as the server understands it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandAction {
+    /// The part.
+    pub command: String,
+    /// What it does.
+    pub kind: ActionKind,
+    /// What it is about, where the server names it.
+    pub path: Option<String>,
+}
+
+/// What a part of a command does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActionKind {
+    /// Reads a file.
+    Read,
+    /// Lists files.
+    List,
+    /// Searches.
+    Search,
+    /// Anything else.
+    Other,
 }
 
 /// A rule about a host.
@@ -161,7 +188,26 @@ fn command(params: &RawValue) -> Option<Subject> {
                 allow: rule.action == wire::NetworkPolicyRuleAction::Allow,
             })
             .collect(),
+        actions: actions(&raw["commandActions"]),
     }))
+}
+
+fn actions(value: &serde_json::Value) -> Vec<CommandAction> {
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let actions = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    actions
+        .iter()
+        .map(|action| CommandAction {
+            command: text(&action["command"]).unwrap_or_default(),
+            kind: match action["type"].as_str() {
+                Some("read") => ActionKind::Read,
+                Some("listFiles") => ActionKind::List,
+                Some("search") => ActionKind::Search,
+                _ => ActionKind::Other,
+            },
+            path: text(&action["path"]),
+        })
+        .collect()
 }
 
 /// Phrases for `additionalPermissions`. What is not understood is shown as it came rather than left

@@ -6,6 +6,13 @@
 //!
 //! **Failing**: a hook that fails, panics included, is reported and counts as having passed; it can
 //! never allow anything (invariant I2). A question that no hook decides and no hook asks a person about is denied.
+//!
+//! **Phases of a run**: [`Phase::PreRun`] and [`Phase::PreTurn`] are asked before anything is sent.
+//! Once no hook blocked the run, [`Phase::PostRun`] follows whatever comes of it, once; and once its
+//! turn started, [`Phase::PostTurn`] goes before it, once. That holds for streams too: they follow when the
+//! stream gives out the turn's end, and when it is dropped before. What comes after is asked in order in a
+//! task of its own, so a slow hook delays no event; only [`TurnStream::finish`](crate::TurnStream::finish)
+//! waits for it.
 
 use std::fmt;
 use std::future::Future;
@@ -13,25 +20,37 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::approval::{Decision, Request};
+use crate::error::AskError;
 use crate::event::{ThreadId, TurnId};
 use crate::item::Item;
 
+mod after;
+mod matcher;
+mod programs;
 mod run;
+mod shell;
 
+pub(crate) use after::After;
+pub use matcher::{Matcher, When};
+pub use programs::{Programs, programs};
 pub(crate) use run::{Draft, Runner, ToolVerdict};
+pub use shell::ShellHook;
 
 /// A boxed future, as hooks return it.
 pub type HookFuture<'a> = Pin<Box<dyn Future<Output = Result<Verdict, HookError>> + Send + 'a>>;
 
 /// When a hook is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Before anything of an `ask`.
     PreRun,
     /// After all of an `ask`, whatever its result.
     PostRun,
-    /// Before a thread is started or resumed.
+    /// Before a thread is started, resumed or forked.
     PreSessionStart,
     /// After it was.
     PostSessionStart,
@@ -41,8 +60,22 @@ pub enum Phase {
     PostTurn,
     /// When the server asks whether a tool may be used.
     PreToolUse,
-    /// When a tool was used.
+    /// When a tool was used, or was to be: its item is final.
     PostToolUse,
+}
+
+impl Phase {
+    /// All of them.
+    pub const ALL: [Phase; 8] = [
+        Phase::PreRun,
+        Phase::PostRun,
+        Phase::PreSessionStart,
+        Phase::PostSessionStart,
+        Phase::PreTurn,
+        Phase::PostTurn,
+        Phase::PreToolUse,
+        Phase::PostToolUse,
+    ];
 }
 
 /// What a hook wants.
@@ -82,7 +115,7 @@ pub struct Patch {
 pub struct HookContext {
     /// When.
     pub phase: Phase,
-    /// The thread, once there is one.
+    /// The thread, once there is one. Before a session start: the one that is resumed or forked.
     pub thread: Option<ThreadId>,
     /// The turn, once there is one.
     pub turn: Option<TurnId>,
@@ -96,8 +129,30 @@ pub struct HookContext {
     pub metadata: serde_json::Value,
     /// The question, before a tool use.
     pub request: Option<Arc<Request>>,
-    /// The item, after a tool use.
+    /// The item: after a tool use, and before a change of files, whose diff it has. Before one it is
+    /// missing when the change was proposed before this client attached (FACTS section 4).
     pub item: Option<Arc<Item>>,
+    /// In [`Phase::PostTurn`] and [`Phase::PostRun`]: what the agent said, or why there is no answer.
+    /// `None` when nobody waited for it.
+    pub ended: Option<Result<String, AskError>>,
+}
+
+impl HookContext {
+    /// A context of a phase with nothing in it.
+    pub fn new(phase: Phase) -> Self {
+        Self {
+            phase,
+            thread: None,
+            turn: None,
+            cwd: None,
+            model: None,
+            prompt: None,
+            metadata: serde_json::Value::Null,
+            request: None,
+            item: None,
+            ended: None,
+        }
+    }
 }
 
 /// Why a hook failed.
@@ -117,6 +172,16 @@ pub trait Hook: Send + Sync + 'static {
     }
     /// Asks it. Dropping the future takes the question back.
     fn call<'a>(&'a self, context: &'a HookContext) -> HookFuture<'a>;
+    /// The same hook, asked only about what the matcher picks.
+    fn when(self, matcher: Matcher) -> When<Self>
+    where
+        Self: Sized,
+    {
+        When {
+            hook: self,
+            matcher,
+        }
+    }
 }
 
 /// Hooks in the order in which they are asked, no two of the same name.
@@ -172,6 +237,40 @@ impl fmt::Debug for HookSet {
             .entries(self.hooks.iter().map(|hook| hook.name()))
             .finish()
     }
+}
+
+/// What one asking of a hook came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookRecord {
+    /// The hook.
+    pub hook: String,
+    /// When.
+    pub phase: Phase,
+    /// What it did.
+    pub deed: Deed,
+}
+
+/// What a hook did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// Nothing.
+    Passed,
+    /// It changed what was about to happen.
+    Changed,
+    /// It blocked.
+    Blocked {
+        /// Why.
+        reason: String,
+    },
+    /// It answered the question.
+    Decided(Decision),
+    /// It left the question to a person.
+    AskedPerson,
+    /// It failed, or wanted what cannot be; the run went on without it.
+    Failed {
+        /// What went wrong.
+        problem: String,
+    },
 }
 
 /// Something that a hook did wrong. The run went on without it.

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Hook, HookContext, HookIssue, HookSet, Patch, Phase, Verdict};
+use super::{Deed, Hook, HookContext, HookIssue, HookRecord, HookSet, Patch, Phase, Verdict};
 use crate::approval::Decision;
 use crate::profile::Attachment;
 
 /// What hooks may change before it happens.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Draft {
     pub(crate) prompt: String,
     pub(crate) model: Option<String>,
@@ -21,7 +21,7 @@ pub(crate) struct Draft {
 /// The hooks of one run and what came of them.
 pub(crate) struct Runner {
     pub(crate) hooks: HookSet,
-    pub(crate) issues: Vec<HookIssue>,
+    pub(crate) records: Vec<HookRecord>,
     pub(crate) metadata: Value,
 }
 
@@ -36,9 +36,23 @@ impl Runner {
     pub(crate) fn new(hooks: HookSet) -> Self {
         Self {
             hooks,
-            issues: Vec::new(),
+            records: Vec::new(),
             metadata: Value::Null,
         }
+    }
+
+    /// What hooks did wrong.
+    pub(crate) fn issues(self) -> impl Iterator<Item = HookIssue> {
+        self.records
+            .into_iter()
+            .filter_map(|record| match record.deed {
+                Deed::Failed { problem } => Some(HookIssue {
+                    hook: record.hook,
+                    phase: record.phase,
+                    problem,
+                }),
+                _ => None,
+            })
     }
 
     /// Asks the hooks of a phase before something happens. An error is a hook that blocks: its name
@@ -56,7 +70,13 @@ impl Runner {
             context.metadata = self.metadata.clone();
             match self.ask(&hook, &context).await {
                 Verdict::Pass => {}
-                Verdict::Block { reason } => return Err((hook.name().to_owned(), reason)),
+                Verdict::Block { reason } => {
+                    let deed = Deed::Blocked {
+                        reason: reason.clone(),
+                    };
+                    self.record(&hook, context.phase, deed);
+                    return Err((hook.name().to_owned(), reason));
+                }
                 Verdict::Mutate(patch) => self.mutate(&hook, &context, patch, draft, cwd),
                 Verdict::Decide(_) | Verdict::AskPerson => {
                     self.issue(
@@ -97,6 +117,7 @@ impl Runner {
                 Verdict::Pass => {}
                 Verdict::Block { reason } => {
                     tracing::info!(hook = hook.name(), reason, "a tool use was blocked");
+                    self.record(&hook, context.phase, Deed::Blocked { reason });
                     let hook = hook.name().to_owned();
                     return ToolVerdict::Decided {
                         decision: Decision::Deny,
@@ -109,6 +130,7 @@ impl Runner {
                         .as_ref()
                         .is_some_and(|r| r.decisions().contains(&decision));
                     if offered {
+                        self.record(&hook, context.phase, Deed::Decided(decision.clone()));
                         let hook = hook.name().to_owned();
                         return ToolVerdict::Decided { decision, hook };
                     }
@@ -118,7 +140,10 @@ impl Runner {
                         "the question does not offer that answer",
                     );
                 }
-                Verdict::AskPerson => return ToolVerdict::AskPerson,
+                Verdict::AskPerson => {
+                    self.record(&hook, context.phase, Deed::AskedPerson);
+                    return ToolVerdict::AskPerson;
+                }
                 Verdict::Mutate(_) => {
                     self.issue(&hook, context.phase, "a tool use cannot be changed")
                 }
@@ -139,7 +164,12 @@ impl Runner {
             Err(_) => None,
         };
         match result {
-            Some(Ok(verdict)) => verdict,
+            Some(Ok(verdict)) => {
+                if matches!(verdict, Verdict::Pass) {
+                    self.record(hook, context.phase, Deed::Passed);
+                }
+                verdict
+            }
             Some(Err(error)) => {
                 self.issue(hook, context.phase, &error.0);
                 Verdict::Pass
@@ -159,6 +189,7 @@ impl Runner {
         draft: &mut Draft,
         cwd: &Path,
     ) {
+        let before = (draft.clone(), self.metadata.clone());
         let starts_session = context.phase == Phase::PreSessionStart;
         if starts_session && (patch.prompt.is_some() || !patch.attachments.is_empty()) {
             self.issue(
@@ -198,15 +229,23 @@ impl Runner {
             }
             _ => self.issue(hook, context.phase, "metadata must be an object"),
         }
+        if before != (draft.clone(), self.metadata.clone()) {
+            self.record(hook, context.phase, Deed::Changed);
+        }
+    }
+
+    fn record(&mut self, hook: &Arc<dyn Hook>, phase: Phase, deed: Deed) {
+        self.records.push(HookRecord {
+            hook: hook.name().to_owned(),
+            phase,
+            deed,
+        });
     }
 
     fn issue(&mut self, hook: &Arc<dyn Hook>, phase: Phase, problem: &str) {
         tracing::warn!(hook = hook.name(), ?phase, problem, "a hook failed");
-        self.issues.push(HookIssue {
-            hook: hook.name().to_owned(),
-            phase,
-            problem: problem.to_owned(),
-        });
+        let problem = problem.to_owned();
+        self.record(hook, phase, Deed::Failed { problem });
     }
 }
 

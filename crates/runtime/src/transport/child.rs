@@ -8,19 +8,22 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{ChildStderr, Command};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
 
-use super::{Peer, Wire};
+use super::{Peer, SpawnError, Wire};
 
 /// Lines of stderr that are kept, and bytes of each.
 const STDERR_LINES: usize = 50;
 const STDERR_LINE_BYTES: u64 = 2_000;
+/// How long the rest of stderr is waited for after the process has ended.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Which process to start, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,40 +60,11 @@ impl ChildSpec {
     }
 }
 
-/// A process that could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum SpawnError {
-    /// There is no such executable.
-    #[error("{program} does not exist", program = .0.display())]
-    Missing(PathBuf),
-    /// It is there, and the system will not run it.
-    #[error("{program} cannot be executed: {source}", program = program.display())]
-    NotExecutable {
-        /// The executable.
-        program: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// The working folder is not there.
-    #[error("the working folder {folder} does not exist", folder = .0.display())]
-    FolderMissing(PathBuf),
-    /// Anything else that the system refused.
-    #[error("{program} could not be started: {source}", program = program.display())]
-    Failed {
-        /// The executable.
-        program: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// A custom transport failed.
-    #[error("the transport could not be opened: {0}")]
-    Custom(io::Error),
-}
-
 /// A running app-server.
 pub struct Child {
     process: Box<dyn ChildWrapper>,
     stderr: Arc<StderrTail>,
+    reading_stderr: JoinHandle<()>,
 }
 
 impl Child {
@@ -102,9 +76,9 @@ impl Child {
         self.process.id()
     }
 
-    pub(super) async fn end(mut self, grace: Duration) -> String {
-        let ended = tokio::time::timeout(grace, self.process.wait()).await;
-        let status = match ended {
+    /// Waits for its end for `grace`, then kills its group.
+    pub(super) async fn end(mut self, grace: Duration) -> io::Result<ExitStatus> {
+        let status = match tokio::time::timeout(grace, self.process.wait()).await {
             Ok(status) => status,
             Err(_) => {
                 if let Err(error) = self.process.start_kill() {
@@ -113,14 +87,24 @@ impl Child {
                 self.process.wait().await
             }
         };
-        match status {
-            Ok(status) => status.to_string(),
-            Err(error) => format!("unknown end: {error}"),
-        }
+        // Its last words may still be in the pipe. Something that it left running can hold that open.
+        let _ = tokio::time::timeout(LAST_WORDS, self.reading_stderr).await;
+        status
     }
 }
 
-pub(super) fn spawn(spec: &ChildSpec) -> Result<Wire, SpawnError> {
+/// Starts an app-server.
+pub(super) fn open(spec: &ChildSpec) -> Result<Wire, SpawnError> {
+    let (child, stdin, stdout) = spawn(spec)?;
+    Ok(Wire {
+        reader: Box::new(stdout),
+        writer: Box::new(stdin),
+        peer: Peer::Child(child),
+    })
+}
+
+/// Starts a process that has its stdin and stdout to itself.
+pub(super) fn spawn(spec: &ChildSpec) -> Result<(Child, ChildStdin, ChildStdout), SpawnError> {
     let mut command = Command::new(&spec.program);
     command
         .args(&spec.args)
@@ -153,15 +137,12 @@ pub(super) fn spawn(spec: &ChildSpec) -> Result<Wire, SpawnError> {
         });
     };
     let tail = Arc::new(StderrTail::default());
-    tokio::spawn(read_stderr(stderr, Arc::clone(&tail)));
-    Ok(Wire {
-        reader: Box::new(stdout),
-        writer: Box::new(stdin),
-        peer: Peer::Child(Child {
-            process,
-            stderr: tail,
-        }),
-    })
+    let child = Child {
+        process,
+        reading_stderr: tokio::spawn(read_stderr(stderr, Arc::clone(&tail))),
+        stderr: tail,
+    };
+    Ok((child, stdin, stdout))
 }
 
 fn explain(spec: &ChildSpec, source: io::Error) -> SpawnError {
@@ -193,7 +174,8 @@ impl StderrTail {
         lines.iter().cloned().collect()
     }
 
-    fn push(&self, line: String) {
+    /// Adds a line, and lets go of the oldest when there are many.
+    pub(super) fn push(&self, line: String) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() == STDERR_LINES {
             lines.pop_front();
@@ -226,7 +208,7 @@ async fn read_stderr(stderr: ChildStderr, tail: Arc<StderrTail>) {
 }
 
 /// Takes off the SGR sequences that the server's log lines carry.
-fn strip_colours(line: &str) -> String {
+pub(super) fn strip_colours(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut rest = line.trim_end();
     while let Some(start) = rest.find("\u{1b}[") {
@@ -263,17 +245,17 @@ mod tests {
         let _guard = runtime.enter();
         let folder = tempfile::tempdir().unwrap();
         let missing = ChildSpec::app_server(folder.path().join("nothing"));
-        assert!(matches!(spawn(&missing), Err(SpawnError::Missing(_))));
+        assert!(matches!(open(&missing), Err(SpawnError::Missing(_))));
 
         let text = folder.path().join("text");
         std::fs::write(&text, "hello").unwrap();
         assert!(matches!(
-            spawn(&ChildSpec::app_server(&text)),
+            open(&ChildSpec::app_server(&text)),
             Err(SpawnError::NotExecutable { .. })
         ));
 
         let mut nowhere = ChildSpec::app_server("/bin/sh");
         nowhere.cwd = Some(folder.path().join("gone"));
-        assert!(matches!(spawn(&nowhere), Err(SpawnError::FolderMissing(_))));
+        assert!(matches!(open(&nowhere), Err(SpawnError::FolderMissing(_))));
     }
 }

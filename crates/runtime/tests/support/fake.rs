@@ -1,13 +1,21 @@
 //! An app-server in memory, for what the real one cannot be made to do.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests report by panicking"
+)]
 
 use std::sync::{Arc, Mutex};
 
+use countersign_runtime::Client;
 use countersign_runtime::transport::{Peer, Transport, Wire};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf};
+use tokio::io::{
+    AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf,
+};
 
-use super::within;
+use super::support::within;
 
 /// The server's end of a connection.
 pub(crate) struct Fake {
@@ -20,7 +28,11 @@ pub(crate) fn pair() -> (Transport, Fake) {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let ours = Arc::new(Mutex::new(Some(ours)));
     let transport = Transport::Custom(Arc::new(move || {
-        let stream = ours.lock().unwrap().take().ok_or_else(|| std::io::Error::other("the fake is used up"))?;
+        let stream = ours
+            .lock()
+            .unwrap()
+            .take()
+            .ok_or_else(|| std::io::Error::other("the fake is used up"))?;
         let (reader, writer) = tokio::io::split(stream);
         Ok(Wire {
             reader: Box::new(reader),
@@ -39,7 +51,9 @@ pub(crate) fn pair() -> (Transport, Fake) {
 impl Fake {
     /// The next frame of the client.
     pub(crate) async fn next(&mut self) -> Value {
-        let line = within("a frame of the client", self.lines.next_line()).await.unwrap();
+        let line = within("a frame of the client", self.lines.next_line())
+            .await
+            .unwrap();
         serde_json::from_str(&line.expect("the client closed the connection")).unwrap()
     }
 
@@ -47,8 +61,19 @@ impl Fake {
     pub(crate) async fn answer(&mut self, method: &str, result: Value) -> Value {
         let request = self.next().await;
         assert_eq!(request["method"], method, "{request}");
-        self.say(json!({"id": request["id"], "result": result})).await;
+        self.say(json!({"id": request["id"], "result": result}))
+            .await;
         request
+    }
+
+    /// Nothing else was sent before this call, and everything that was said so far was read.
+    pub(crate) async fn is_told_nothing(&mut self, client: &Client) {
+        let params = json!({});
+        let (answer, _) = tokio::join!(
+            client.call::<Value>("test/nothing", &params),
+            self.answer("test/nothing", json!(1))
+        );
+        answer.unwrap();
     }
 
     pub(crate) async fn say(&mut self, frame: Value) {
@@ -56,7 +81,10 @@ impl Fake {
     }
 
     pub(crate) async fn line(&mut self, line: &str) {
-        self.writer.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+        self.writer
+            .write_all(format!("{line}\n").as_bytes())
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn notify(&mut self, method: &str, params: Value) {
@@ -65,7 +93,11 @@ impl Fake {
 
     /// Shakes hands.
     pub(crate) async fn greet(&mut self) {
-        self.answer("initialize", json!({"userAgent": "countersign/0.169.0 (x)", "codexHome": "/h"})).await;
+        self.answer(
+            "initialize",
+            json!({"userAgent": "countersign/0.169.0 (x)", "codexHome": "/h"}),
+        )
+        .await;
         assert_eq!(self.next().await["method"], "initialized");
     }
 
@@ -78,18 +110,44 @@ impl Fake {
 
     /// Starts turn `U`.
     pub(crate) async fn start_turn(&mut self) {
-        self.answer("turn/start", json!({"turn": {"id": "U", "items": [], "status": "inProgress"}})).await;
-        self.notify("turn/started", json!({"threadId": "T", "turn": {"id": "U", "items": [], "status": "inProgress"}})).await;
+        self.answer(
+            "turn/start",
+            json!({"turn": {"id": "U", "items": [], "status": "inProgress"}}),
+        )
+        .await;
+        self.notify(
+            "turn/started",
+            json!({"threadId": "T", "turn": {"id": "U", "items": [], "status": "inProgress"}}),
+        )
+        .await;
     }
 
     /// Asks for leave to run a command.
     pub(crate) async fn ask(&mut self, id: i64) {
+        self.ask_command(id, "true").await;
+    }
+
+    pub(crate) async fn ask_command(&mut self, id: i64, command: &str) {
         self.say(json!({"id": id, "method": "item/commandExecution/requestApproval",
-            "params": {"threadId": "T", "turnId": "U", "itemId": format!("i{id}"), "startedAtMs": 1, "command": "true", "cwd": "/w"}}))
+            "params": {"threadId": "T", "turnId": "U", "itemId": format!("i{id}"), "startedAtMs": 1, "command": command, "cwd": "/w"}}))
             .await;
     }
 
+    /// A whole message of the agent.
+    pub(crate) async fn said(&mut self, turn: &str, text: &str) {
+        self.notify(
+            "item/completed",
+            json!({"threadId": "T", "turnId": turn, "startedAtMs": 1, "completedAtMs": 1,
+            "item": {"type": "agentMessage", "id": "I", "text": text}}),
+        )
+        .await;
+    }
+
     pub(crate) async fn end_turn(&mut self) {
-        self.notify("turn/completed", json!({"threadId": "T", "turn": {"id": "U", "items": [], "status": "completed"}})).await;
+        self.notify(
+            "turn/completed",
+            json!({"threadId": "T", "turn": {"id": "U", "items": [], "status": "completed"}}),
+        )
+        .await;
     }
 }

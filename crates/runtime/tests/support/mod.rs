@@ -1,5 +1,10 @@
 //! The real app-server behind a scripted model, each test in folders of its own.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests report by panicking"
+)]
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
