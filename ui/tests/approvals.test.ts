@@ -168,3 +168,15 @@ test("Ctrl+Shift+A goes to the oldest question's denial; the same card stands in
   const log = screen.getByRole("log", { name: "Transcript" });
   expect(within(log).getAllByRole("group").length).toBe(2);
 });
+
+test("a card settled from the desk leaves the transcript at once, and stays on the desk under the pointer", async () => {
+  const desk = await openWindow({ approvals: [approval("a", 1)] });
+  await desk.transcript({});
+  const region = screen.getByRole("region", { name: "Approvals" });
+  const transcript = screen.getByRole("log", { name: "Transcript" });
+  expect(within(transcript).queryByRole("group", { name: "Run a" })).not.toBeNull();
+  await fireEvent.pointerEnter(region);
+  await desk.emit("approval://resolved", { id: "a", session: "one", outcome: { kind: "elsewhere" } });
+  expect(within(region).queryByRole("group", { name: "Run a" })).not.toBeNull();
+  expect(within(transcript).queryByRole("group", { name: "Run a" })).toBeNull();
+});

@@ -74,6 +74,8 @@ test("an error of Rust stands beside its field, and nothing that was typed is lo
 test("what is wrong at sight is not sent", async () => {
   const { desk, dialog } = await open();
   await fireEvent.click(within(dialog).getByRole("button", { name: "New profile" }));
+  await settle();
+  expect(document.activeElement).toBe(within(dialog).getByRole("textbox", { name: "Name" }));
   await fireEvent.click(within(dialog).getByRole("button", { name: "Create profile" }));
   await settle();
   expect(desk.called("profile_create")).toEqual([]);

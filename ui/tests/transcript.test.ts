@@ -210,3 +210,17 @@ describe("segments", () => {
     expect(steps([], next).atStart).toBeNull();
   });
 });
+
+test("a turn begins with its first segment and ends with its last", () => {
+  const transcript = begin([
+    row("a", 0),
+    row("b", 1, numbered(0, CHUNK * 2)),
+    row("c", 2, ["c"], { turn: "t2" }),
+    row("d", 3, ["d"], { turn: "t2" }),
+  ]);
+  expect(transcript.segments.map(({ turn, leads, trails }) => [turn, leads, trails])).toEqual([
+    ["t1", true, false],
+    ["t1", false, true],
+    ["t2", true, true],
+  ]);
+});

@@ -158,3 +158,15 @@ test("a folder that cannot be used is said beside the field", async () => {
   expect(await screen.findByText("There is no such folder. Choose one that exists.")).toBeTruthy();
   expect(folder.value).toBe("/missing");
 });
+
+test("Ctrl+A selects in text fields only", async () => {
+  await openWindow();
+  expect(await fireEvent.keyDown(document.body, { key: "a", code: "KeyA", ctrlKey: true })).toBe(false);
+  expect(
+    await fireEvent.keyDown(screen.getByRole("textbox", { name: "Message" }), {
+      key: "a",
+      code: "KeyA",
+      ctrlKey: true,
+    }),
+  ).toBe(true);
+});

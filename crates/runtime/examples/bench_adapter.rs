@@ -9,7 +9,9 @@
 use std::time::{Duration, Instant};
 
 use countersign_runtime::approval::{Decision, Notice};
-use countersign_runtime::hooks::{AskPerson, Hook, HookContext, HookFuture, HookSet, Phase, Verdict};
+use countersign_runtime::hooks::{
+    AskPerson, Hook, HookContext, HookFuture, HookSet, Phase, Verdict,
+};
 use countersign_runtime::transport::ChildSpec;
 use countersign_runtime::{Client, ClientConfig, Event, Prompt, RunProfile, SessionConfig};
 use rustix::time::{ClockId, clock_gettime};
@@ -121,7 +123,8 @@ async fn run(server: &str, case: &str) -> Map<String, Value> {
                         bytes += event.text.len() as u64;
                         // Joined deltas are whole ones, one after the other.
                         for text in event.text.as_bytes().chunks(delta as usize) {
-                            let number: u64 = std::str::from_utf8(&text[..8]).unwrap().parse().unwrap();
+                            let number: u64 =
+                                std::str::from_utf8(&text[..8]).unwrap().parse().unwrap();
                             gaps += u64::from(number != next);
                             next = number + 1;
                         }
@@ -202,13 +205,18 @@ async fn run(server: &str, case: &str) -> Map<String, Value> {
                 tokio::spawn(async move {
                     while let Some(notice) = notices.recv().await {
                         if let Notice::Requested(entry) = notice {
-                            approvals.decide(&entry.key, Decision::Allow, "bench").unwrap();
+                            approvals
+                                .decide(&entry.key, Decision::Allow, "bench")
+                                .unwrap();
                         }
                     }
                 });
             }
             let watch = Watch::start();
-            let answer: Value = client.call("bench/approvals", &json!({"n": 5_000})).await.unwrap();
+            let answer: Value = client
+                .call("bench/approvals", &json!({"n": 5_000}))
+                .await
+                .unwrap();
             let took = watch.stop();
             let ns = answer["ns"].as_array().unwrap().iter();
             let mut line = latency_line(ns.map(|ns| ns.as_u64().unwrap()).collect(), took);

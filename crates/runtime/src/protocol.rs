@@ -121,16 +121,14 @@ pub(crate) fn turn(raw: &RawValue) -> Option<TurnHead> {
         Some("completed") => Some(TurnOutcome::Completed),
         Some("interrupted") => Some(TurnOutcome::Interrupted),
         Some("inProgress") | None => None,
-        Some(other) => Some(TurnOutcome::Failed(
-            match turn.error.and_then(failure) {
-                Some(failure) => failure,
-                None => TurnFailure {
-                    message: format!("the turn ended as {other:?} without a reason"),
-                    details: None,
-                    kind: FailureKind::Other(other.to_owned()),
-                },
+        Some(other) => Some(TurnOutcome::Failed(match turn.error.and_then(failure) {
+            Some(failure) => failure,
+            None => TurnFailure {
+                message: format!("the turn ended as {other:?} without a reason"),
+                details: None,
+                kind: FailureKind::Other(other.to_owned()),
             },
-        )),
+        })),
     };
     Some(TurnHead {
         id: Arc::from(&*turn.id),

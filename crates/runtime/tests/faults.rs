@@ -329,7 +329,9 @@ async fn a_server_that_does_not_end_is_killed() {
         &place,
         &format!("read line; echo '{answer}'; exec sleep 98765"),
     );
-    let client = within("the handshake", Client::connect(config)).await.unwrap();
+    let client = within("the handshake", Client::connect(config))
+        .await
+        .unwrap();
     let pid = client.server_pid().unwrap();
     within("the shutdown", client.shutdown()).await;
     assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());

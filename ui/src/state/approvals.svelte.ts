@@ -24,6 +24,11 @@ export function arrange(shown: readonly string[], open: readonly string[], held:
   return [...shown, ...open.filter((id) => !stays.has(id))];
 }
 
+/** Something that can hold the cards: a list of them, or a single one. */
+export interface Holder {
+  inTranscript: boolean;
+}
+
 export class Approvals {
   cards = $state.raw<readonly Card[]>([]);
   /** Questions whose answer is on its way. */
@@ -35,7 +40,7 @@ export class Approvals {
   #backend: Backend;
   #onLate: (name: string, choice: ChoiceId) => void;
   #known = new Map<string, Card>();
-  #holders = new Set<unknown>();
+  #holders = new SvelteSet<Holder>();
 
   constructor(backend: Backend, onLate: (name: string, choice: ChoiceId) => void) {
     this.#backend = backend;
@@ -66,20 +71,28 @@ export class Approvals {
   }
 
   /** The pointer or the focus is in a list of cards; `who` says later that it left. */
-  hold(who: unknown): void {
+  hold(who: Holder): void {
     this.#holders.add(who);
   }
 
-  release(who: unknown): void {
+  release(who: Holder): void {
     if (this.#holders.delete(who) && this.#holders.size === 0) this.#arrange();
+  }
+
+  /** Whether the pointer or the focus is in a card of the transcript. */
+  get heldInTranscript(): boolean {
+    return [...this.#holders].some((holder) => holder.inTranscript);
   }
 
   get(id: string): Card | undefined {
     return this.#known.get(id);
   }
 
+  /** The cards of a session's transcript. A settled one stays only for a hand that is in the transcript itself. */
   of(session: string): readonly Card[] {
-    return this.cards.filter((card) => card.approval.session === session);
+    return this.cards.filter(
+      (card) => card.approval.session === session && (card.outcome === null || this.heldInTranscript),
+    );
   }
 
   /** Gives an answer. The card closes when Rust says that it is settled, not before. */

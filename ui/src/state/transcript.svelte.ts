@@ -75,6 +75,8 @@ export class Segment {
   readonly chunk: number;
   /** The first segment of its turn carries the turn's heading. */
   leads = $state(false);
+  /** The last segment of its turn says how the turn ended. */
+  trails = $state(false);
   /** The turn's place in the transcript, counted from one; `null` while its beginning is not loaded. */
   number = $state<number | null>(null);
 
@@ -233,11 +235,12 @@ export class Transcript {
   #publish(cut: { segment: Segment; rows: Row[] }[]): Segment[] {
     const kept = new Set<string>();
     const numbers = new Map<string, number>();
-    for (const { segment, rows } of cut) {
+    for (const [index, { segment, rows }] of cut.entries()) {
       kept.add(segment.key);
       if (!sameRows(segment.rows, rows)) segment.rows = rows;
       segment.leads = !numbers.has(segment.turn);
       if (segment.leads) numbers.set(segment.turn, numbers.size + 1);
+      segment.trails = cut[index + 1]?.segment.turn !== segment.turn;
       segment.number = this.earlier === "nothing" ? (numbers.get(segment.turn) ?? null) : null;
     }
     for (const key of this.#segments.keys()) if (!kept.has(key)) this.#segments.delete(key);
