@@ -70,9 +70,17 @@ impl<'d> Window<'d> {
         self.desktop.press(key);
     }
 
-    /// Asks it to close through the window manager, as the button in its title would.
+    /// Closes it through the window manager, as the button in its title would. A key that is pressed
+    /// while the keyboard is still on its way to the window goes astray, so it is pressed until the
+    /// window is gone.
     pub fn close(&self) {
-        self.press("alt+F4");
+        self.activate();
+        wait_until(&format!("{:?} to close", self.title), || {
+            if self.has_focus() {
+                self.desktop.press("alt+F4");
+            }
+            !self.is_mapped()
+        });
     }
 
     /// Minimises it.

@@ -1,4 +1,7 @@
-/** The tabs, as Rust has them. Every change is asked for; what is shown is what `sessions://changed` says. */
+/**
+ * The tabs, as Rust has them. Every change is asked for; what is shown is what `sessions://changed` says. Only the tab in
+ * front is shown at once.
+ */
 import type { Backend } from "../backend/types";
 import type { Session, SessionList } from "../contract";
 
@@ -12,6 +15,12 @@ export class Sessions {
   stopping = $state.raw<ReadonlySet<string>>(new Set());
 
   #backend: Backend;
+  /** Where the person went, until Rust says so too: what is typed at once must not land in the tab before. */
+  #going: string | null = null;
+  /** Calls that bring a tab to the front and are not answered. */
+  #calls = 0;
+  /** The tab in front as Rust said last. */
+  #said: string | null = null;
 
   constructor(backend: Backend) {
     this.#backend = backend;
@@ -19,7 +28,12 @@ export class Sessions {
 
   take(list: SessionList): void {
     this.list = list.sessions;
-    this.activeId = list.active;
+    const news = list.active !== this.#said;
+    this.#said = list.active;
+    // A list that says nothing new of it may be older than the click.
+    const stays = this.#going !== null && (this.#calls > 0 || !news) && this.get(this.#going) !== undefined;
+    if (!stays || list.active === this.#going) this.#going = null;
+    this.activeId = this.#going ?? list.active;
     const running = (id: string) => list.sessions.some((session) => session.id === id && isBusy(session));
     if ([...this.stopping].some((id) => !running(id))) this.stopping = new Set([...this.stopping].filter(running));
   }
@@ -33,7 +47,21 @@ export class Sessions {
   }
 
   async activate(id: string): Promise<void> {
-    if (id !== this.activeId) await this.#backend.call("session_activate", { session: id });
+    if (id === this.activeId) return;
+    this.#going = id;
+    this.activeId = id;
+    this.#calls += 1;
+    try {
+      await this.#backend.call("session_activate", { session: id });
+    } catch (thrown) {
+      if (this.#going === id) {
+        this.#going = null;
+        this.activeId = this.#said;
+      }
+      throw thrown;
+    } finally {
+      this.#calls -= 1;
+    }
   }
 
   /** Goes to the tab that stands `by` places further, round the end. */

@@ -137,7 +137,7 @@ async fn c10_a_hook_whose_question_is_settled_is_killed() {
     let line = endless(2);
     let (client, mut fake) = client(with_hook(ShellHook::new(
         "slow",
-        "sleep 98772",
+        &line,
         [Phase::PreToolUse],
     )))
     .await;
