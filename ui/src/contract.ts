@@ -661,7 +661,8 @@ policy: string | null,
  */
 policyWarning: string | null, 
 /**
- * Why it failed, for [`SessionState::Failed`]; why it waits, for [`SessionState::Restarting`].
+ * Why it cannot go on by itself, for [`SessionState::Failed`]; why it waits, for
+ * [`SessionState::Restarting`]. `None` when only its last turn failed: the transcript says why.
  */
 problem: Problem | null, 
 /**

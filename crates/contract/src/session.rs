@@ -61,7 +61,8 @@ pub struct Session {
     pub policy: Option<String>,
     /// The policy in force differs from the profile's: what differs, in words.
     pub policy_warning: Option<String>,
-    /// Why it failed, for [`SessionState::Failed`]; why it waits, for [`SessionState::Restarting`].
+    /// Why it cannot go on by itself, for [`SessionState::Failed`]; why it waits, for
+    /// [`SessionState::Restarting`]. `None` when only its last turn failed: the transcript says why.
     pub problem: Option<Problem>,
     /// When the running turn began.
     pub running_since: Option<Millis>,
@@ -97,7 +98,7 @@ pub enum SessionState {
     WaitsForYou,
     /// The app-server died; it is being restarted and the thread resumed.
     Restarting,
-    /// It cannot go on by itself, or its last turn failed. `problem` says why.
+    /// It cannot go on by itself, and `problem` says why; or its last turn failed.
     Failed,
 }
 

@@ -121,7 +121,9 @@ async fn ask(client: &Client, question: String) -> Result<(), Box<dyn Error>> {
             },
             line = line(&mut answers), if has_input && !open.is_empty() => {
                 has_input = line.is_some();
-                if let (Some(line), Some(entry)) = (line, open.pop_front()) {
+                if let Some(line) = line
+                    && let Some(entry) = open.pop_front()
+                {
                     decide(client.approvals(), &entry, &line);
                     open.front().map_or(Ok(()), put)?;
                 }

@@ -289,6 +289,11 @@ async fn running(place: &Place, scene: &str) -> (Client, Session) {
     (client, session)
 }
 
+/// The scene with a time to sleep that no other run of the tests has.
+fn own(scene: &str) -> String {
+    format!("{scene}.{}", std::process::id())
+}
+
 async fn ended(command: &str) {
     within("the end of the command", async {
         while !processes(command).is_empty() {
@@ -303,6 +308,7 @@ async fn ended(command: &str) {
 async fn no_command_outlives_an_orderly_end() {
     let place = Place::new().await;
     for scene in ["sandboxed: sleep 98761", "run: sleep 98762"] {
+        let scene = &own(scene);
         let (client, _session) = running(&place, scene).await;
         within("the shutdown", client.shutdown()).await;
         ended(scene.split_once(": ").unwrap().1).await;
@@ -314,6 +320,7 @@ async fn no_command_outlives_an_orderly_end() {
 async fn no_command_outlives_a_killed_server() {
     let place = Place::new().await;
     for scene in ["sandboxed: sleep 98763", "run: sleep 98764"] {
+        let scene = &own(scene);
         let (client, _session) = running(&place, scene).await;
         kill(client.server_pid().unwrap());
         ended(scene.split_once(": ").unwrap().1).await;

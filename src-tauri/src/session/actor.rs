@@ -434,7 +434,11 @@ impl Actor {
             Phase::Up(_) if self.failure.is_some() => SessionState::Failed,
             Phase::Up(_) => SessionState::Idle,
         };
-        let mut problem = self.failure.clone();
+        // Why a turn failed stands in the transcript; the session itself can go on.
+        let mut problem = match &self.phase {
+            Phase::Down => self.failure.clone(),
+            _ => None,
+        };
         if let (Phase::Up(_), Some(connection)) = (&self.phase, &self.connection)
             && let ConnectionState::Restarting { death, .. } = &*connection.borrow()
         {

@@ -158,7 +158,7 @@ export function connectionWords(session: Session): string {
     case "restarting":
       return "Codex stopped; restarting it";
     case "failed":
-      return session.problem?.what ?? "Codex cannot go on";
+      return session.problem?.what ?? "Codex is ready; its last turn failed";
     case "running":
       return "Codex is working";
     case "waitsForYou":
