@@ -29,31 +29,49 @@ pub struct App<'d> {
 }
 
 impl<'d> App<'d> {
-    pub(super) fn launch(desktop: &'d Desktop, binary: &str, args: &[&str], launch: u32) -> Self {
-        let port = Port::reserve();
-        let mut command = desktop.driver_command(launch);
-        command.args([&format!("--port={}", port.number), "--host=127.0.0.1"]);
-        let mut driver = Owned::spawn(command);
-        let url = format!("http://127.0.0.1:{}", port.number);
-        wait_until("WebKitWebDriver", || {
-            assert!(!driver.has_ended(), "WebKitWebDriver ended at its start");
-            std::net::TcpStream::connect(("127.0.0.1", port.number)).is_ok()
-        });
+    /// A driver, and its session with the app. A driver that does not get the app up although that
+    /// said nothing is replaced, twice: it fails to now and then on a cold machine. What the app says
+    /// is its own failure.
+    fn connect(
+        desktop: &Desktop,
+        binary: &str,
+        args: &[&str],
+        launch: u32,
+    ) -> (Port, Owned, Client) {
+        let mut attempt = 1;
+        loop {
+            let port = Port::reserve();
+            let mut command = desktop.driver_command(launch);
+            command.args([&format!("--port={}", port.number), "--host=127.0.0.1"]);
+            let mut driver = Owned::spawn(command);
+            let url = format!("http://127.0.0.1:{}", port.number);
+            wait_until("WebKitWebDriver", || {
+                assert!(!driver.has_ended(), "WebKitWebDriver ended at its start");
+                std::net::TcpStream::connect(("127.0.0.1", port.number)).is_ok()
+            });
 
-        let options = json!({ "binary": binary, "args": args });
-        let capabilities = Map::from_iter([("webkitgtk:browserOptions".to_owned(), options)]);
-        let client = desktop.block_on(
-            ClientBuilder::new(HttpConnector::new())
-                .capabilities(capabilities)
-                .connect(&url),
-        );
-        let client = match client {
-            Some(Ok(client)) => client,
-            Some(Err(error)) => {
-                desktop.give_up(&format!("the app did not open its window: {error}"))
+            let options = json!({ "binary": binary, "args": args });
+            let capabilities = Map::from_iter([("webkitgtk:browserOptions".to_owned(), options)]);
+            let client = desktop.block_on(
+                ClientBuilder::new(HttpConnector::new())
+                    .capabilities(capabilities)
+                    .connect(&url),
+            );
+            let trouble = match client {
+                Some(Ok(client)) => return (port, driver, client),
+                Some(Err(error)) => format!("the app did not open its window: {error}"),
+                None => "the app did not open its window in time".to_owned(),
+            };
+            if attempt == 3 || !desktop.last_log().trim().is_empty() {
+                desktop.give_up(&trouble);
             }
-            None => desktop.give_up("the app did not open its window in time"),
-        };
+            eprintln!("attempt {attempt}: {trouble}");
+            attempt += 1;
+        }
+    }
+
+    pub(super) fn launch(desktop: &'d Desktop, binary: &str, args: &[&str], launch: u32) -> Self {
+        let (port, driver, client) = Self::connect(desktop, binary, args, launch);
         let process = wait_for("the app's process", || {
             let mut processes = desktop.processes().into_iter();
             processes.find(|process| {

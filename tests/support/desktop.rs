@@ -325,7 +325,7 @@ impl Desktop {
         panic!("{why}; the app's own words:\n{}", self.last_log());
     }
 
-    fn last_log(&self) -> String {
+    pub(super) fn last_log(&self) -> String {
         let log = self.log(&format!("app-{}", self.launches.get()));
         fs::read_to_string(log).unwrap_or_default()
     }
