@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use support::{App, Desktop, Key, wait_for, wait_until};
 
 const DEMO: &str = "Demo (offline)";
+/// Calls a command from the page: its name, its arguments.
+const INVOKE: &str = "return window.__TAURI_INTERNALS__.invoke(arguments[0], arguments[1])";
 
 /// A session of the demo in the folder `name`.
 fn demo<'a>(desktop: &'a Desktop, name: &str) -> App<'a> {
@@ -278,24 +280,23 @@ fn a_restart_brings_tabs_titles_and_history_back() {
     app.type_message("say me too", Key::Enter);
     transcript(&app, "me too");
     open_session(&app, &desktop, "three");
-    let invoke = "return window.__TAURI_INTERNALS__.invoke(arguments[0], arguments[1])";
-    let state = app.eval(invoke, vec![json!("app_read"), json!({})]);
+    let state = app.eval(INVOKE, vec![json!("app_read"), json!({})]);
     let second = state["sessions"]["sessions"][1]["id"].clone();
     app.eval(
-        invoke,
+        INVOKE,
         vec![
             json!("session_rename"),
             json!({"session": second, "title": "Second best"}),
         ],
     );
     app.eval(
-        invoke,
+        INVOKE,
         vec![json!("session_move"), json!({"session": second, "to": 0})],
     );
     app.role("tab", "Second best").click();
     app.role("textbox", "Message").type_text("not sent yet");
     wait_until("the draft to be kept", || {
-        let state = app.eval(invoke, vec![json!("app_read"), json!({})]);
+        let state = app.eval(INVOKE, vec![json!("app_read"), json!({})]);
         state["sessions"]["sessions"][0]["draft"] == "not sent yet"
     });
     desktop.window("Countersign").close();
@@ -304,7 +305,7 @@ fn a_restart_brings_tabs_titles_and_history_back() {
 
     let app = desktop.launch(&[]);
     app.any("tab").wait_count(3);
-    let state = app.eval(invoke, vec![json!("app_read"), json!({})]);
+    let state = app.eval(INVOKE, vec![json!("app_read"), json!({})]);
     let titles: Vec<&str> = state["sessions"]["sessions"]
         .as_array()
         .unwrap()
@@ -413,7 +414,6 @@ fn nothing_is_left_after_quit_or_a_killed_app() {
 #[test]
 fn profiles_load_after_fifty_kills_in_the_middle_of_saving() {
     let desktop = Desktop::start("kill-while-saving");
-    let invoke = "return window.__TAURI_INTERNALS__.invoke(arguments[0], arguments[1])";
     let settings = json!({
         "name": "Kept", "color": "teal", "codexBinary": null, "codexHome": null, "environment": {"A": "b"},
         "modelProvider": null, "model": null, "effort": null, "sandbox": "readOnly", "approval": "untrusted",
@@ -421,7 +421,7 @@ fn profiles_load_after_fifty_kills_in_the_middle_of_saving() {
     });
     let app = desktop.launch(&[]);
     let profile = app.eval(
-        invoke,
+        INVOKE,
         vec![json!("profile_create"), json!({"settings": settings})],
     );
     let id = profile["id"].clone();
@@ -429,7 +429,7 @@ fn profiles_load_after_fifty_kills_in_the_middle_of_saving() {
     let mut last = 0;
     for round in 0..50 {
         let app = desktop.launch(&[]);
-        let state = app.eval(invoke, vec![json!("app_read"), json!({})]);
+        let state = app.eval(INVOKE, vec![json!("app_read"), json!({})]);
         assert_eq!(state["notices"], json!([]), "in round {round}");
         let kept = state["profiles"]
             .as_array()
@@ -475,11 +475,10 @@ fn profiles_load_after_fifty_kills_in_the_middle_of_saving() {
 fn twenty_tabs_and_an_unread_one() {
     let desktop = Desktop::start("twenty-tabs");
     let app = demo(&desktop, "tab-0");
-    let invoke = "return window.__TAURI_INTERNALS__.invoke(arguments[0], arguments[1])";
     for n in 1..20 {
         let folder = desktop.folder(&format!("tab-{n}"));
         app.eval(
-            invoke,
+            INVOKE,
             vec![
                 json!("session_open"),
                 json!({"profile": "demo", "folder": folder}),
@@ -496,7 +495,7 @@ fn twenty_tabs_and_an_unread_one() {
     app.type_message("slow 300\nsay surprise", Key::Enter);
     app.role("tab", "tab-18").click();
     let unread = || {
-        let state: Value = app.eval(invoke, vec![json!("app_read"), json!({})]);
+        let state: Value = app.eval(INVOKE, vec![json!("app_read"), json!({})]);
         state["sessions"]["sessions"][19]["unread"] == true
     };
     wait_until("the tab to be unread", unread);

@@ -18,7 +18,6 @@ use countersign_runtime::event::ThreadId;
 use countersign_runtime::item::ItemId;
 
 use crate::cli::Wish;
-use crate::clock::now_ms;
 use crate::codex::Locator;
 use crate::desk::{Desk, NotTaken, outcome_of};
 use crate::dialogs::{Dialogs, Prompter};
@@ -464,7 +463,7 @@ impl App {
             session_title: title(&tab),
             profile: tab.profile.clone(),
             folder: tab.folder.clone(),
-            asked_at: now_ms().min(entry.opened_at_ms),
+            asked_at: entry.opened_at_ms,
             name: wording::name(&request, &described.files),
             reason: request
                 .reason

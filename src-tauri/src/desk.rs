@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use countersign_contract::{
     AnsweredFrom, Approval, ApprovalId, ApprovalOutcome, ChoiceId, CommandError, ErrorCode,
-    Problem, SessionId, wire::LateAnswer,
+    Problem, wire::LateAnswer,
 };
 use countersign_runtime::approval::{
     Approvals, By, Decision, Entry, Key, Outcome, Refused, Request,
@@ -120,15 +120,6 @@ impl Desk {
                 Refused::Stale => NotTaken::Late(LateAnswer { name, choice, by }),
                 Refused::NotOffered => NotTaken::NotOffered,
             })
-    }
-
-    /// How many questions of a session are open.
-    pub fn waiting(&self, session: &SessionId) -> usize {
-        self.lock()
-            .open
-            .values()
-            .filter(|open| open.approval.session == *session)
-            .count()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
