@@ -130,6 +130,14 @@ impl<'d> Window<'d> {
         self.click_at(button.middle);
     }
 
+    /// Clicks the button labelled `label` unless the window has gone or the button is insensitive.
+    pub fn click_if_there(&self, label: &str) {
+        let mut buttons = self.buttons().into_iter();
+        if let Some(button) = buttons.find(|button| button.label == label && button.sensitive) {
+            self.click_at(button.middle);
+        }
+    }
+
     /// Clicks where the button labelled `label` is, sensitive or not. True when the
     /// button was insensitive before and after: then the click met it so. On a loaded
     /// machine the button may come alive meanwhile, and the click tells nothing.
