@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use countersign_contract::{
     AnsweredFrom, AppState, Approval, ApprovalId, ApprovalResolved, ChoiceId, CommandError,
-    DialogMode, NoticeLevel, Problem, Profile, ProfileId, ProfileSettings, SessionId, SessionList,
+    ShowWhen, NoticeLevel, Problem, Profile, ProfileId, ProfileSettings, SessionId, SessionList,
     Settings,
 };
 use countersign_runtime::approval::{Entry, Notice, Outcome, Request};
@@ -479,7 +479,7 @@ impl App {
         (self.inner.tell)(Said::Requested(Box::new(approval.clone())));
         let (name, mode) = match profile {
             Some(profile) => (profile.settings.name, profile.settings.dialogs),
-            None => (String::new(), DialogMode::Always),
+            None => (String::new(), ShowWhen::Always),
         };
         self.inner.dialogs.opened(&approval, &name, mode);
     }

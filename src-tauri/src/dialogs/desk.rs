@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use countersign_contract::{Approval, ApprovalId, ChoiceId, DialogMode};
+use countersign_contract::{Approval, ApprovalId, ChoiceId, ShowWhen};
 
 use super::{DialogAnswer, DialogRequest, Effect, Prompter, Queue};
 
@@ -54,7 +54,7 @@ impl Dialogs {
 
     /// A question was opened, or what is known of it changed. A dialog that is on the screen
     /// already keeps its words.
-    pub fn opened(&self, approval: &Approval, profile_name: &str, mode: DialogMode) {
+    pub fn opened(&self, approval: &Approval, profile_name: &str, mode: ShowWhen) {
         self.change(|state| {
             let question = (approval.clone(), profile_name.to_owned());
             state.questions.insert(approval.id.clone(), question);

@@ -2,7 +2,7 @@
 //!
 //! A pure machine: events in, effects out, no clock and no I/O.
 
-use countersign_contract::{ApprovalId, DialogMode};
+use countersign_contract::{ApprovalId, ShowWhen};
 
 /// What is to be done on the screen, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct Queue {
 #[derive(Debug)]
 struct Entry {
     id: ApprovalId,
-    mode: DialogMode,
+    mode: ShowWhen,
     /// Its dialog was answered or put off: it does not come back by itself.
     dismissed: bool,
 }
@@ -49,16 +49,16 @@ impl Entry {
     fn wants(&self, window_focused: bool) -> bool {
         !self.dismissed
             && match self.mode {
-                DialogMode::Always => true,
-                DialogMode::WhenUnfocused => !window_focused,
-                DialogMode::Never => false,
+                ShowWhen::Always => true,
+                ShowWhen::WhenUnfocused => !window_focused,
+                ShowWhen::Never => false,
             }
     }
 }
 
 impl Queue {
     /// A question was opened. One that is known already keeps its place and takes the mode.
-    pub fn opened(&mut self, id: &str, mode: DialogMode) -> Vec<Effect> {
+    pub fn opened(&mut self, id: &str, mode: ShowWhen) -> Vec<Effect> {
         match self.open.iter_mut().find(|entry| entry.id == id) {
             Some(entry) => entry.mode = mode,
             None => self.open.push(Entry {
@@ -145,9 +145,9 @@ mod tests {
     #[test]
     fn oldest_first_one_at_a_time() {
         let mut queue = Queue::default();
-        assert_eq!(queue.opened("a", DialogMode::Always), [show("a", 1)]);
-        assert_eq!(queue.opened("b", DialogMode::Always), [recount("a", 2)]);
-        assert_eq!(queue.opened("c", DialogMode::Always), [recount("a", 3)]);
+        assert_eq!(queue.opened("a", ShowWhen::Always), [show("a", 1)]);
+        assert_eq!(queue.opened("b", ShowWhen::Always), [recount("a", 2)]);
+        assert_eq!(queue.opened("c", ShowWhen::Always), [recount("a", 3)]);
         assert_eq!(queue.dismissed("a"), [show("b", 2)]);
         assert_eq!(queue.settled("a"), []);
         assert_eq!(queue.settled("b"), [close("b"), show("c", 1)]);
@@ -157,31 +157,31 @@ mod tests {
     #[test]
     fn what_was_put_off_does_not_come_back() {
         let mut queue = Queue::default();
-        queue.opened("a", DialogMode::Always);
+        queue.opened("a", ShowWhen::Always);
         assert_eq!(queue.dismissed("a"), []);
         assert_eq!(queue.window_focused(true), []);
         assert_eq!(queue.window_focused(false), []);
-        assert_eq!(queue.opened("a", DialogMode::Always), []);
+        assert_eq!(queue.opened("a", ShowWhen::Always), []);
     }
 
     #[test]
     fn the_mode_decides() {
         let mut queue = Queue::default();
         queue.window_focused(true);
-        assert_eq!(queue.opened("never", DialogMode::Never), []);
-        assert_eq!(queue.opened("away", DialogMode::WhenUnfocused), []);
+        assert_eq!(queue.opened("never", ShowWhen::Never), []);
+        assert_eq!(queue.opened("away", ShowWhen::WhenUnfocused), []);
         assert_eq!(queue.window_focused(false), [show("away", 1)]);
         assert_eq!(queue.window_focused(true), [close("away")]);
         assert_eq!(
-            queue.opened("never", DialogMode::Always),
+            queue.opened("never", ShowWhen::Always),
             [show("never", 1)]
         );
-        assert_eq!(queue.opened("never", DialogMode::Never), [close("never")]);
+        assert_eq!(queue.opened("never", ShowWhen::Never), [close("never")]);
     }
 
     #[derive(Debug, Clone)]
     enum Event {
-        Opened(usize, DialogMode),
+        Opened(usize, ShowWhen),
         Settled(usize),
         Dismissed(usize),
         Focus(bool),
@@ -189,9 +189,9 @@ mod tests {
 
     fn event() -> impl Strategy<Value = Event> {
         let mode = prop_oneof![
-            Just(DialogMode::Always),
-            Just(DialogMode::WhenUnfocused),
-            Just(DialogMode::Never)
+            Just(ShowWhen::Always),
+            Just(ShowWhen::WhenUnfocused),
+            Just(ShowWhen::Never)
         ];
         prop_oneof![
             (0usize..6, mode).prop_map(|(n, mode)| Event::Opened(n, mode)),
@@ -208,7 +208,7 @@ mod tests {
             let ids = ["a", "b", "c", "d", "e", "f"];
             let mut queue = Queue::default();
             let mut screen: Option<(String, usize)> = None;
-            let mut open: Vec<(String, DialogMode, bool)> = Vec::new();
+            let mut open: Vec<(String, ShowWhen, bool)> = Vec::new();
             let mut focused = false;
             for event in events {
                 let effects = match event {
@@ -237,10 +237,10 @@ mod tests {
                         queue.window_focused(now)
                     }
                 };
-                let wants = |entry: &&(String, DialogMode, bool)| !entry.2 && match entry.1 {
-                    DialogMode::Always => true,
-                    DialogMode::WhenUnfocused => !focused,
-                    DialogMode::Never => false,
+                let wants = |entry: &&(String, ShowWhen, bool)| !entry.2 && match entry.1 {
+                    ShowWhen::Always => true,
+                    ShowWhen::WhenUnfocused => !focused,
+                    ShowWhen::Never => false,
                 };
                 let wanted: Vec<&String> = open.iter().filter(wants).map(|entry| &entry.0).collect();
                 for effect in effects {

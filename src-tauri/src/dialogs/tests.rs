@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use countersign_contract::{Approval, ApprovalId, ChoiceId, DialogMode, Subject};
+use countersign_contract::{Approval, ApprovalId, ChoiceId, ShowWhen, Subject};
 
 use super::{AnswerFn, DialogAnswer, DialogRequest, Dialogs, Prompter, text};
 
@@ -88,7 +88,7 @@ fn desk() -> (Dialogs, Screen, Chosen) {
 fn one_after_the_other_and_each_choice_is_reported_once() {
     let (dialogs, screen, chosen) = desk();
     for id in ["a", "b", "c"] {
-        dialogs.opened(&approval(id), "Work", DialogMode::Always);
+        dialogs.opened(&approval(id), "Work", ShowWhen::Always);
     }
     screen.click(DialogAnswer::Choice(ChoiceId::AllowOnce));
     screen.click(DialogAnswer::DecideLater);
@@ -114,8 +114,8 @@ fn one_after_the_other_and_each_choice_is_reported_once() {
 fn without_a_window_every_question_is_put_off() {
     let (dialogs, screen, chosen) = desk();
     screen.0.lock().unwrap().gone = true;
-    dialogs.opened(&approval("a"), "Work", DialogMode::Always);
-    dialogs.opened(&approval("b"), "Work", DialogMode::Always);
+    dialogs.opened(&approval("a"), "Work", ShowWhen::Always);
+    dialogs.opened(&approval("b"), "Work", ShowWhen::Always);
     assert_eq!(
         screen.log(),
         ["show a of 1 for Work", "show b of 1 for Work"]
@@ -133,7 +133,7 @@ fn settling_a_question_from_within_its_choice_closes_nothing() {
         dialogs.settled(id);
     });
     *desk.lock().unwrap() = Some(dialogs.clone());
-    dialogs.opened(&approval("a"), "Work", DialogMode::Always);
+    dialogs.opened(&approval("a"), "Work", ShowWhen::Always);
     screen.click(DialogAnswer::Choice(ChoiceId::Deny));
     assert_eq!(screen.log(), ["show a of 1 for Work"]);
 }
@@ -148,7 +148,7 @@ fn threads_do_not_mix_up_the_screen() {
             scope.spawn(move || {
                 for n in 0..50 {
                     let id = format!("{thread}-{n}");
-                    dialogs.opened(&approval(&id), "Work", DialogMode::Always);
+                    dialogs.opened(&approval(&id), "Work", ShowWhen::Always);
                     dialogs.window_focused(n % 2 == 0);
                     dialogs.settled(&id);
                 }

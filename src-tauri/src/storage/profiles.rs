@@ -10,7 +10,7 @@ use std::{
 };
 
 use countersign_contract::{
-    ApprovalPolicy, CommandError, DialogMode, Problem, Profile, ProfileColor, ProfileId,
+    ApprovalPolicy, CommandError, ShowWhen, Problem, Profile, ProfileColor, ProfileId,
     ProfileOrigin, ProfileSettings, SandboxMode,
 };
 use serde::{Deserialize, Serialize};
@@ -258,6 +258,6 @@ fn plain_settings(name: &str, color: ProfileColor) -> ProfileSettings {
         sandbox: SandboxMode::WorkspaceWrite,
         approval: ApprovalPolicy::OnRequest,
         developer_instructions: String::new(),
-        dialogs: DialogMode::Always,
+        dialogs: ShowWhen::Always,
     }
 }

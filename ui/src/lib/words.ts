@@ -5,7 +5,7 @@ import type {
   ApprovalPolicy,
   ChangeKind,
   ChoiceId,
-  DialogMode,
+  ShowWhen,
   Profile,
   ProfileColor,
   SandboxMode,
@@ -94,7 +94,7 @@ export const approvalHelp: Record<ApprovalPolicy, string> = {
   onRequest: "When it wants to leave the sandbox.",
   never: "Never: what the sandbox forbids simply fails.",
 };
-export const dialogWords: Record<DialogMode, string> = {
+export const dialogWords: Record<ShowWhen, string> = {
   always: "For every question",
   whenUnfocused: "Only while Countersign is in the background",
   never: "Never",
