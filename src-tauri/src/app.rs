@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use countersign_contract::{
     AnsweredFrom, AppState, Approval, ApprovalId, ApprovalResolved, ChoiceId, CommandError,
-    ShowWhen, NoticeLevel, Problem, Profile, ProfileId, ProfileSettings, SessionId, SessionList,
-    Settings,
+    NoticeLevel, Problem, Profile, ProfileId, ProfileSettings, SessionId, SessionList, Settings,
+    ShowWhen,
 };
 use countersign_runtime::approval::{Entry, Notice, Outcome, Request};
 use countersign_runtime::event::ThreadId;
@@ -472,6 +472,11 @@ impl App {
             consequences: wording::consequences(&request, policy),
             choices: wording::choices(&request),
             subject: wording::subject(&request, described.files),
+            risk: countersign_contract::Risk {
+                level: countersign_contract::RiskLevel::Elevated,
+                reasons: Vec::new(),
+            },
+            before: None,
             row: described.row,
             raw: serde_json::from_str(request.raw.get()).unwrap_or_default(),
         };

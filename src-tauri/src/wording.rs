@@ -77,6 +77,7 @@ pub(crate) fn subject(request: &Request, files: Vec<countersign_contract::FileCh
                 command: visible(&command.command).into_owned(),
                 cwd: visible_line(&command.cwd).into_owned(),
                 extras,
+                parts: Vec::new(),
             }
         }
         _ => Subject::Files { files },

@@ -172,10 +172,7 @@ mod tests {
         assert_eq!(queue.opened("away", ShowWhen::WhenUnfocused), []);
         assert_eq!(queue.window_focused(false), [show("away", 1)]);
         assert_eq!(queue.window_focused(true), [close("away")]);
-        assert_eq!(
-            queue.opened("never", ShowWhen::Always),
-            [show("never", 1)]
-        );
+        assert_eq!(queue.opened("never", ShowWhen::Always), [show("never", 1)]);
         assert_eq!(queue.opened("never", ShowWhen::Never), [close("never")]);
     }
 

@@ -43,7 +43,40 @@ fn exact(subject: &Subject) -> String {
             "Which files is not known yet. Countersign shows them once it is.".to_owned()
         }
         Subject::Files { files } => files.iter().map(file_line).collect::<Vec<_>>().join("\n"),
+        Subject::Permissions { wants } => lines(wants),
+        Subject::Questions { fields } => fields
+            .iter()
+            .map(|field| {
+                let text = if field.text.is_empty() {
+                    &field.title
+                } else {
+                    &field.text
+                };
+                visible(text).into_owned()
+            })
+            .collect::<Vec<_>>()
+            .join("\n"),
+        Subject::Form { message, .. } => visible(message).into_owned(),
+        Subject::Link { message, url, .. } => {
+            format!("{}\n{}", visible_line(url), visible(message))
+        }
+        Subject::Tool {
+            server,
+            tool,
+            arguments,
+            ..
+        } => format!(
+            "{} of {}\n{}",
+            visible_line(tool),
+            visible_line(server),
+            visible(arguments)
+        ),
     }
+}
+
+fn lines(lines: &[String]) -> String {
+    let lines: Vec<_> = lines.iter().map(|line| visible_line(line)).collect();
+    lines.join("\n")
 }
 
 /// The most of a text that a dialog shows. `None`: all of it.
@@ -75,6 +108,39 @@ pub fn dialog_text(approval: &Approval, profile_name: &str) -> DialogText {
                 n => format!("Change these {n} files?"),
             };
             (question, "Files")
+        }
+        Subject::Permissions { .. } => (
+            "Give the agent these permissions?".to_owned(),
+            "Permissions",
+        ),
+        Subject::Questions { .. } => {
+            besides.push(IN_THE_WINDOW.to_owned());
+            ("The agent asks you something".to_owned(), "Questions")
+        }
+        Subject::Form { server, .. } => {
+            besides.push(IN_THE_WINDOW.to_owned());
+            (
+                format!("{} asks you to fill in a form", visible_line(server)),
+                "Message",
+            )
+        }
+        Subject::Link { server, .. } => (
+            format!("{} asks you to visit a page", visible_line(server)),
+            "Page",
+        ),
+        Subject::Tool {
+            description, marks, ..
+        } => {
+            if !marks.is_empty() {
+                besides.push(format!("The server says that it {}.", marks.join(", ")));
+            }
+            if !description.is_empty() {
+                besides.push(format!(
+                    "What it says of itself: {}",
+                    visible_line(description)
+                ));
+            }
+            ("Use this tool?".to_owned(), "Tool")
         }
     };
     let mut exact = exact(&approval.subject);
@@ -136,6 +202,9 @@ impl DialogText {
         Some(format!("{REASON_LABEL}\n“{reason}”"))
     }
 }
+
+/// Where a dialog has too little room for the answer.
+const IN_THE_WINDOW: &str = "Answer it in Countersign's window, under Approvals.";
 
 /// Stands over the agent's reason.
 pub const REASON_LABEL: &str = "The agent's reason, in its own words:";
@@ -207,6 +276,11 @@ pub(super) mod tests {
             asked_at: 0,
             name: "Run touch a".into(),
             subject,
+            risk: countersign_contract::Risk {
+                level: countersign_contract::RiskLevel::Elevated,
+                reasons: vec![],
+            },
+            before: None,
             reason: Some("I need <b>it</b>".into()),
             consequences: vec!["Runs outside the sandbox.".into()],
             choices: vec![
@@ -232,6 +306,7 @@ pub(super) mod tests {
             command: command.into(),
             cwd: "/src/api".into(),
             extras: vec![],
+            parts: vec![],
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use countersign_contract::{Problem, Settings, Theme};
+use countersign_contract::{Problem, Settings};
 use tauri::{AppHandle, Runtime};
 
 use super::{Document, StorageError, Stored};
@@ -22,9 +22,7 @@ pub struct Preferences {
 impl Preferences {
     /// Opens `settings.json` in the app's data folder. See [`Document::open`] for the problems.
     pub fn open<R: Runtime>(app: &AppHandle<R>, folder: &Path) -> (Self, Vec<Problem>) {
-        let (document, problems) = Document::open(app, folder, || Settings {
-            theme: Theme::default(),
-        });
+        let (document, problems) = Document::open(app, folder, Settings::default);
         (Self { document }, problems)
     }
 

@@ -10,8 +10,8 @@ use std::{
 };
 
 use countersign_contract::{
-    ApprovalPolicy, CommandError, ShowWhen, Problem, Profile, ProfileColor, ProfileId,
-    ProfileOrigin, ProfileSettings, SandboxMode,
+    ApprovalPolicy, CommandError, Problem, Profile, ProfileColor, ProfileId, ProfileOrigin,
+    ProfileSettings, SandboxMode, ShowWhen,
 };
 use serde::{Deserialize, Serialize};
 use tauri::{AppHandle, Runtime};
@@ -259,5 +259,7 @@ fn plain_settings(name: &str, color: ProfileColor) -> ProfileSettings {
         approval: ApprovalPolicy::OnRequest,
         developer_instructions: String::new(),
         dialogs: ShowWhen::Always,
+        notifications: ShowWhen::WhenUnfocused,
+        sound: false,
     }
 }

@@ -1,7 +1,7 @@
 use std::{fs, path::Path};
 
 use countersign_contract::{
-    CommandError, ShowWhen, ErrorCode, ProfileColor, ProfileOrigin, ProfileSettings, SandboxMode,
+    CommandError, ErrorCode, ProfileColor, ProfileOrigin, ProfileSettings, SandboxMode, ShowWhen,
 };
 use tauri::{App, test::MockRuntime};
 use tempfile::{TempDir, tempdir};
