@@ -440,6 +440,8 @@ pub enum ChoiceId {
     DenyHost,
     /// Sends what was filled in.
     Submit,
+    /// Neither yes nor no: a tool server is told that the person closed its form or page.
+    Dismiss,
     /// Not this; the turn goes on.
     Deny,
     /// Not this, and the turn ends.

@@ -64,7 +64,7 @@ pub struct ProfileSettings {
     /// When a notification of the system appears for a question.
     #[serde(default = "when_unfocused")]
     pub notifications: ShowWhen,
-    /// A sound for a question, once for a burst of them.
+    /// The notification comes with a sound, once for a burst of questions.
     #[serde(default)]
     pub sound: bool,
 }

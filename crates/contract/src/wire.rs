@@ -154,8 +154,9 @@ events! {
     APPROVAL_RESOLVED = "approval://resolved": ApprovalResolved;
     /// An answer came too late: what to tell the person.
     APPROVAL_LATE = "approval://late": LateAnswer;
-    /// A question was clicked outside the window: bring it to the eye.
-    APPROVAL_SHOW = "approval://show": ApprovalId;
+    /// Somebody clicked outside the window to see this question: bring it to the eye. `None`: there is none any
+    /// more.
+    APPROVAL_SHOW = "approval://show": Option<ApprovalId>;
     /// The rules changed; the whole book.
     RULES_CHANGED = "rules://changed": RuleBook;
     /// The ledger has a new entry, or one was settled.
