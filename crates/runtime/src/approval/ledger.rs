@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::decision::Decision;
+use super::problem::FieldProblem;
 use super::request::Request;
 use crate::jsonrpc::Id;
 
@@ -85,7 +86,7 @@ pub enum Effect {
 }
 
 /// An answer that was not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The question was settled before, or never existed.
     #[error("the question is settled already")]
@@ -93,6 +94,14 @@ pub enum Refused {
     /// The question does not offer this answer. It is still open.
     #[error("the question does not offer this answer")]
     NotOffered,
+    /// What was written does not answer the question. It is still open.
+    #[error("{}", problems(.0))]
+    Invalid(Vec<FieldProblem>),
+}
+
+fn problems(problems: &[FieldProblem]) -> String {
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    lines.join(" ")
 }
 
 /// The open questions.
@@ -151,10 +160,7 @@ impl Ledger {
         by: By,
     ) -> Result<[Effect; 2], Refused> {
         let entry = self.open.get(key).ok_or(Refused::Stale)?;
-        // A plain denial is always possible: it is what a request without decisions of its own gets.
-        if decision != Decision::Deny && !entry.request.decisions().contains(&decision) {
-            return Err(Refused::NotOffered);
-        }
+        entry.request.accepts(&decision)?;
         let entry = self.open.remove(key).ok_or(Refused::Stale)?;
         Ok([
             Effect::Answer(entry.clone(), decision.clone()),

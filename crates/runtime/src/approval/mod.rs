@@ -7,10 +7,28 @@
 //! view closes.
 //!
 //! The loop starts with the first pre-tool-use hook, once a client. Without one there is nobody to ask and every
-//! request is denied at once, in its own shape, with a notice.
+//! request is denied at once, in its own shape, with a notice. So are, always, tools that the client is to carry
+//! out, and what this build does not know ([`Subject::DynamicTool`], [`Subject::Unknown`], [`Elicitation::Other`]).
+//!
+//! What can be answered, and with what:
+//!
+//! | asked | fixed answers | written answer |
+//! |---|---|---|
+//! | a command, a change of files | allow (once, for the session, by rule), deny, deny and stop | |
+//! | permissions | allow (for the turn, for the session), deny | |
+//! | questions | deny: the agent gets empty answers | [`Decision::Answer`] |
+//! | an MCP server's form | deny, dismiss | [`Decision::Submit`] |
+//! | an MCP server's page | allow, deny, dismiss | |
+//! | an MCP server's tool | allow (once; for the session and always where offered), deny | |
 
 mod decision;
+mod elicitation;
+mod form;
 pub mod ledger;
+mod permissions;
+mod problem;
+mod question;
+mod reason;
 pub mod request;
 
 use std::collections::HashMap;
@@ -20,7 +38,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 
 pub use decision::Decision;
+pub use elicitation::{Elicitation, ToolRequest};
+pub use form::{Field, FieldKind, FieldOption, FormSchema, TextFormat};
 pub use ledger::{By, Entry, Key, Outcome, Refused};
+pub use permissions::PermissionsRequest;
+pub use problem::{FieldProblem, Problem};
+pub use question::{Answers, Question, QuestionOption, UserInputRequest};
+pub use reason::{Reason, Untold};
 pub use request::{ActionKind, CommandAction, CommandRequest, HostRule, Request, Subject};
 
 use crate::connection::Connection;
@@ -36,7 +60,8 @@ pub enum Notice {
     Requested(Entry),
     /// A question is settled. Also said of questions that hooks decided before any person was asked.
     Resolved(Entry, Outcome),
-    /// A request that no person can answer yet was denied in its own shape.
+    /// A request that nobody can answer, or that there was nobody to ask about, was denied in its own
+    /// shape.
     Denied(Arc<Request>),
     /// A hook failed while it was asked about a tool use.
     HookFailed(HookIssue),
@@ -127,7 +152,8 @@ impl Approvals {
         self.lock().asked()
     }
 
-    /// Answers a question for a person at `presenter`. The first answer wins.
+    /// Answers a question for a person at `presenter`. The first answer wins. One that the question does
+    /// not accept ([`Request::accepts`]) leaves it open.
     pub fn decide(&self, key: &Key, decision: Decision, presenter: &str) -> Result<(), Refused> {
         self.lock()
             .decide(key, decision, By::Person(presenter.to_owned()))
@@ -231,6 +257,7 @@ impl Approvals {
                 Subject::Command(command) if !command.cwd.is_empty() => {
                     Some(command.cwd.clone().into())
                 }
+                Subject::Permissions(PermissionsRequest { cwd: Some(cwd), .. }) => Some(cwd.into()),
                 _ => setting.cwd,
             },
             model: setting.model,

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::programs::{Programs, programs};
 use super::{Hook, HookContext, HookFuture, Phase};
-use crate::approval::Subject;
+use crate::approval::{Elicitation, Subject};
 use crate::item::{FileUpdateKind, ItemDetail};
 
 /// What a hook is about. Everything that is set must hold; an empty one matches always.
@@ -55,8 +55,9 @@ impl Matcher {
         self
     }
 
-    /// When all that is touched lies in this folder: the changed files, else the working folder. Does
-    /// not match when that is not known. Paths are compared by their parts; links are not followed.
+    /// When all that is touched lies in this folder: the changed files, the paths that permissions are
+    /// asked for, for a command the working folder. Does not match when that is not known, or when
+    /// there is more to it than paths. Paths are compared by their parts; links are not followed.
     #[must_use]
     pub fn inside(mut self, folder: impl Into<PathBuf>) -> Self {
         self.inside = Some(folder.into());
@@ -113,10 +114,9 @@ impl Matcher {
             let folder = plain(folder);
             move |path: &PathBuf| path.starts_with(&folder)
         };
-        let inside = self
-            .inside
-            .as_deref()
-            .is_none_or(|folder| !touched.is_empty() && touched.iter().all(lies_in(folder)));
+        let inside = self.inside.as_deref().is_none_or(|folder| {
+            !context.touches_more() && !touched.is_empty() && touched.iter().all(lies_in(folder))
+        });
         let touches = self
             .touches
             .as_deref()
@@ -127,17 +127,20 @@ impl Matcher {
 
 impl HookContext {
     /// The tool: `command`, `terminal` (input to a command that runs), `file_change`, `permissions`,
-    /// `user_input`, `elicitation`, `client_tool`; after a use also `SERVER/TOOL` of an MCP server.
-    /// `None` in phases that are about no tool.
+    /// `user_input`, `elicitation` (a form or page of an MCP server), `SERVER/TOOL` of an MCP server,
+    /// `client_tool`. `None` in phases that are about no tool.
     pub fn tool(&self) -> Option<Cow<'static, str>> {
         if let Some(request) = &self.request {
+            if let Subject::Elicitation(Elicitation::Tool(tool)) = &request.subject {
+                return Some(Cow::Owned(format!("{}/{}", tool.server, tool.tool)));
+            }
             return Some(Cow::Borrowed(match &request.subject {
                 Subject::Command(command) if command.to_terminal => "terminal",
                 Subject::Command(_) => "command",
                 Subject::FileChange { .. } => "file_change",
-                Subject::Permissions => "permissions",
-                Subject::UserInput => "user_input",
-                Subject::Elicitation => "elicitation",
+                Subject::Permissions(_) => "permissions",
+                Subject::UserInput(_) => "user_input",
+                Subject::Elicitation(_) => "elicitation",
                 Subject::DynamicTool => "client_tool",
                 Subject::Unknown => return None,
             }));
@@ -179,10 +182,20 @@ impl HookContext {
         Some(found)
     }
 
-    /// The paths that it is about, without `.` and `..`: the files of a change, else the working
-    /// folder. Empty when it is not known.
+    /// The paths that it is about, without `.` and `..`: the files of a change, those that permissions
+    /// are asked for, else the working folder. Empty when it is not known.
     pub fn touched(&self) -> Vec<PathBuf> {
         let cwd = self.cwd.clone().unwrap_or_default();
+        if let Some(request) = &self.request {
+            match &request.subject {
+                Subject::Permissions(asked) => {
+                    let paths = asked.read.iter().chain(&asked.write);
+                    return paths.map(|path| plain(&cwd.join(path))).collect();
+                }
+                Subject::Elicitation(_) | Subject::UserInput(_) => return Vec::new(),
+                _ => {}
+            }
+        }
         let is_change = self.tool().is_some_and(|tool| tool == "file_change");
         if !is_change {
             return self.cwd.iter().map(|cwd| plain(cwd)).collect();
@@ -203,6 +216,21 @@ impl HookContext {
             })
             .map(|path| plain(&cwd.join(path)))
             .collect()
+    }
+}
+
+impl HookContext {
+    /// It is about more than [`HookContext::touched`] can say.
+    fn touches_more(&self) -> bool {
+        self.request
+            .as_ref()
+            .is_some_and(|request| match &request.subject {
+                Subject::Permissions(asked) => asked.network || !asked.other.is_empty(),
+                Subject::Command(command) => {
+                    command.network.is_some() || !command.extra_permissions.is_empty()
+                }
+                _ => false,
+            })
     }
 }
 
@@ -346,6 +374,32 @@ mod tests {
         let context = asked("item/commandExecution/requestApproval", params);
         check(&Matcher::default().only_programs(["ls"]), &context, false);
         check(&Matcher::default().any_program(["ls"]), &context, true);
+    }
+
+    #[test]
+    fn permissions_are_about_their_own_paths_and_tools_about_unknown_ones() {
+        let permissions = |profile: serde_json::Value| {
+            asked(
+                "item/permissions/requestApproval",
+                json!({"threadId": "T", "turnId": "U", "permissions": profile}),
+            )
+        };
+        let inside = Matcher::default().inside("/work/main");
+        let write = |path: &str| json!({"fileSystem": {"write": [path]}});
+        check(&inside, &permissions(write("/work/main/a")), true);
+        check(&inside, &permissions(write("/etc")), false);
+        let more = json!({"network": {"enabled": true}, "fileSystem": {"write": ["/work/main/a"]}});
+        check(&inside, &permissions(more), false);
+        let touches = Matcher::default().touches("/etc");
+        check(&touches, &permissions(write("/etc/x")), true);
+        let tool = asked(
+            "mcpServer/elicitation/request",
+            json!({"threadId": "T", "serverName": "tiny", "mode": "form", "message": "",
+            "requestedSchema": {"type": "object", "properties": {}},
+            "_meta": {"codex_approval_kind": "mcp_tool_call", "tool_name": "write_note"}}),
+        );
+        check(&inside, &tool, false);
+        check(&Matcher::default().tool("tiny/write_note"), &tool, true);
     }
 
     #[test]

@@ -128,7 +128,7 @@ impl Runner {
                     let offered = context
                         .request
                         .as_ref()
-                        .is_some_and(|r| r.decisions().contains(&decision));
+                        .is_some_and(|request| request.accepts(&decision).is_ok());
                     if offered {
                         self.record(&hook, context.phase, Deed::Decided(decision.clone()));
                         let hook = hook.name().to_owned();
