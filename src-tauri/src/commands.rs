@@ -1,8 +1,8 @@
 //! The contract's commands, each a few lines over [`App`].
 
 use countersign_contract::{
-    AppState, ApprovalId, ChoiceId, CommandError, NoticeId, Profile, ProfileId, ProfileSettings,
-    SessionId, Settings, TranscriptUpdate,
+    Answer, AppState, ApprovalId, BatchResult, ChoiceId, CommandError, NoticeId, Profile,
+    ProfileId, ProfileSettings, SessionId, Settings, TranscriptUpdate,
 };
 use tauri::ipc::Channel;
 use tauri::{AppHandle, Runtime, State};
@@ -97,12 +97,21 @@ pub(crate) async fn session_earlier(app: State<'_, App>, session: SessionId) -> 
 }
 
 #[tauri::command]
-pub(crate) fn approval_answer(
+pub(crate) async fn approval_answer(
     app: State<'_, App>,
     approval: ApprovalId,
-    choice: ChoiceId,
+    answer: Answer,
 ) -> Result<()> {
-    app.answer(&approval, choice)
+    app.answer(&approval, &answer).await
+}
+
+#[tauri::command]
+pub(crate) async fn approval_answer_many(
+    app: State<'_, App>,
+    approvals: Vec<ApprovalId>,
+    choice: ChoiceId,
+) -> Result<BatchResult> {
+    Ok(app.answer_many(approvals, choice).await)
 }
 
 #[tauri::command(async)]
@@ -189,6 +198,7 @@ pub fn handler<R: Runtime>() -> impl Fn(tauri::ipc::Invoke<R>) -> bool + Send + 
         session_ack,
         session_earlier,
         approval_answer,
+        approval_answer_many,
         profile_create,
         profile_duplicate,
         profile_update,

@@ -159,25 +159,11 @@ impl<'d> Window<'d> {
     }
 
     fn nodes(&self) -> Vec<Node> {
-        let Some(area) = self.area() else {
+        if !self.is_mapped() {
             return Vec::new();
-        };
+        }
         self.desktop
-            .with_accessibility(|bus| bus.window(&self.title, area))
-    }
-
-    /// x, y, width, height on the display, in pixels, without the frame.
-    fn area(&self) -> Option<(i32, i32, i32, i32)> {
-        let shell = xdotool(
-            self.desktop.display(),
-            &["getwindowgeometry", "--shell", &self.id],
-        )?;
-        let value = |name: &str| {
-            shell
-                .lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
-        };
-        Some((value("X")?, value("Y")?, value("WIDTH")?, value("HEIGHT")?))
+            .with_accessibility(|bus| bus.window(&self.title))
     }
 }
 

@@ -1,7 +1,10 @@
 //! The app's state and what can be done with it; the commands are thin over this.
 //!
+//! This file is sessions, profiles and settings; [`questions`] is how a question comes, is answered and goes.
 //! Rust owns the truth and windows mirror it: every change ends in an event. Deliberately not here: Tauri's
 //! windows and menus (lib.rs), drawing, and the protocol.
+
+mod questions;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,27 +12,28 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use countersign_contract::{
-    AnsweredFrom, AppState, Approval, ApprovalId, ApprovalResolved, ChoiceId, CommandError,
-    NoticeLevel, Problem, Profile, ProfileId, ProfileSettings, SessionId, SessionList, Settings,
-    ShowWhen,
+    AppState, CommandError, NoticeLevel, Problem, Profile, ProfileId, ProfileSettings, SessionId,
+    SessionList, Settings,
 };
-use countersign_runtime::approval::{Entry, Notice, Outcome, Request};
 use countersign_runtime::event::ThreadId;
-use countersign_runtime::item::ItemId;
 
 use crate::cli::Wish;
 use crate::codex::Locator;
-use crate::desk::{Desk, NotTaken, outcome_of};
+use crate::desk::Desk;
 use crate::dialogs::{Dialogs, Prompter};
 use crate::engines::{Engine, Engines};
 use crate::notices::Notices;
+use crate::outside::{Herald, Outside};
 use crate::session::{self, Around, EngineFuture, Handle, Updates};
 use crate::storage::{Preferences, Profiles, Tab, TabList, Tabs};
 use crate::tell::{Said, Tell};
-use crate::{error, problems, wording};
+use crate::{error, problems};
 
 /// How long quitting waits for app-servers to end in order, before they are killed.
 const QUIT: Duration = Duration::from_secs(4);
+
+/// How often the time of day is looked at. Shorter than a minute, so that none is missed.
+const MINUTE: Duration = Duration::from_secs(20);
 
 /// What the app keeps on disk, opened.
 pub struct Kept {
@@ -56,6 +60,7 @@ struct Inner {
     engines: Engines,
     desk: Desk,
     dialogs: Dialogs,
+    outside: Outside,
     notices: Notices,
     tell: Tell,
     sessions: Mutex<HashMap<SessionId, Handle>>,
@@ -73,13 +78,20 @@ impl App {
         locator: Arc<Locator>,
         data: &Path,
         prompter: impl Prompter + 'static,
+        herald: impl Herald + 'static,
         tell: Tell,
     ) -> Self {
         let inner = Arc::new_cyclic(|this: &Weak<Inner>| {
             let answered = this.clone();
-            let dialogs = Dialogs::new(prompter, move |id, choice| {
+            let dialogs = Dialogs::new(prompter, move |id, answer| {
                 if let Some(inner) = answered.upgrade() {
-                    App { inner }.answered_in_dialog(id, choice);
+                    App { inner }.answered_in_dialog(id, answer);
+                }
+            });
+            let clicked = this.clone();
+            let outside = Outside::new(herald, move |oldest| {
+                if let Some(inner) = clicked.upgrade() {
+                    App { inner }.show(oldest);
                 }
             });
             Inner {
@@ -89,6 +101,7 @@ impl App {
                 engines: Engines::new(locator, data),
                 desk: Desk::default(),
                 dialogs,
+                outside,
                 notices: Notices::default(),
                 tell,
                 sessions: Mutex::default(),
@@ -104,6 +117,8 @@ impl App {
         for tab in app.inner.tabs.read().tabs {
             app.bring_up(&tab);
         }
+        app.mind_quiet_hours();
+        tauri::async_runtime::spawn(keep_time(Arc::downgrade(&app.inner)));
         app
     }
 
@@ -253,21 +268,6 @@ impl App {
             .ok_or_else(|| error::not_found("The session"))
     }
 
-    /// Answers a question from the desk.
-    pub fn answer(&self, id: &ApprovalId, choice: ChoiceId) -> Result<(), CommandError> {
-        Ok(self.inner.desk.answer(id, choice, AnsweredFrom::Desk)?)
-    }
-
-    fn answered_in_dialog(&self, id: &ApprovalId, choice: ChoiceId) {
-        match self.inner.desk.answer(id, choice, AnsweredFrom::Dialog) {
-            Ok(()) => {}
-            Err(NotTaken::Late(late)) => (self.inner.tell)(Said::Late(late)),
-            Err(NotTaken::NotOffered) => {
-                tracing::error!(id, ?choice, "a dialog gave an answer that is not offered")
-            }
-        }
-    }
-
     /// Makes a profile.
     pub fn create_profile(&self, settings: ProfileSettings) -> Result<Profile, CommandError> {
         let profile = self.inner.profiles.create(settings)?;
@@ -310,6 +310,7 @@ impl App {
     pub fn update_settings(&self, settings: Settings) -> Result<(), CommandError> {
         self.inner.preferences.replace(settings)?;
         (self.inner.tell)(Said::Settings(self.inner.preferences.read()));
+        self.mind_quiet_hours();
         Ok(())
     }
 
@@ -331,6 +332,7 @@ impl App {
     /// The main window got or lost the keyboard focus.
     pub fn window_focused(&self, focused: bool) {
         self.inner.dialogs.window_focused(focused);
+        self.inner.outside.window_focused(focused);
     }
 
     /// Stops what runs and ends every app-server. Bounded: what does not end in time is killed.
@@ -400,120 +402,12 @@ impl App {
         self.inner
             .engines
             .for_profile(profile, |engine| {
-                let (app, approvals, number) = (
-                    self.clone(),
-                    engine.client.approvals().clone(),
-                    engine.number,
+                tokio::spawn(
+                    self.clone()
+                        .hear(engine.number, engine.client.approvals().clone()),
                 );
-                // The stream ends with the engine's client.
-                let (_, mut notices) = approvals.present();
-                let approvals = approvals.downgrade();
-                tokio::spawn(async move {
-                    while let Some(notice) = notices.recv().await {
-                        let Some(approvals) = approvals.upgrade() else {
-                            return;
-                        };
-                        match notice {
-                            Notice::Requested(entry) => {
-                                app.requested(number, entry, &approvals).await
-                            }
-                            Notice::Resolved(entry, outcome) => {
-                                app.resolved(number, &entry, &outcome)
-                            }
-                            Notice::Denied(request) => app.denied(&request),
-                            Notice::HookFailed(issue) => tracing::warn!(?issue, "a hook failed"),
-                        }
-                    }
-                });
             })
             .await
-    }
-
-    async fn requested(
-        &self,
-        engine: u64,
-        entry: Entry,
-        approvals: &countersign_runtime::approval::Approvals,
-    ) {
-        let request = Arc::clone(&entry.request);
-        let Some((tab, session)) = self.asker(&request) else {
-            // Nobody would see it: better a denial that is said than a question that nobody gets.
-            let _ = approvals.decide(
-                &entry.key,
-                countersign_runtime::approval::Decision::Deny,
-                "desk",
-            );
-            self.denied(&request);
-            return;
-        };
-        session.waiting(request.item.clone(), true);
-        let described = match (&request.turn, &request.item) {
-            (Some(turn), Some(item)) => {
-                session
-                    .describe(Arc::clone(turn), ItemId::clone(item))
-                    .await
-            }
-            _ => session::Described::default(),
-        };
-        let profile = self.inner.profiles.get(&tab.profile);
-        let policy = profile.as_ref().map(|profile| profile.settings.approval);
-        let approval = Approval {
-            id: approval_id(engine, &entry),
-            session: tab.id.clone(),
-            session_title: title(&tab),
-            profile: tab.profile.clone(),
-            folder: tab.folder.clone(),
-            asked_at: entry.opened_at_ms,
-            name: wording::name(&request, &described.files),
-            reason: request
-                .reason
-                .as_deref()
-                .map(|reason| countersign_markup::visible(reason).into_owned()),
-            consequences: wording::consequences(&request, policy),
-            choices: wording::choices(&request),
-            subject: wording::subject(&request, described.files),
-            risk: countersign_contract::Risk {
-                level: countersign_contract::RiskLevel::Elevated,
-                reasons: Vec::new(),
-            },
-            before: None,
-            row: described.row,
-            raw: serde_json::from_str(request.raw.get()).unwrap_or_default(),
-        };
-        self.inner.desk.add(approval.clone(), &entry, approvals);
-        (self.inner.tell)(Said::Requested(Box::new(approval.clone())));
-        let (name, mode) = match profile {
-            Some(profile) => (profile.settings.name, profile.settings.dialogs),
-            None => (String::new(), ShowWhen::Always),
-        };
-        self.inner.dialogs.opened(&approval, &name, mode);
-    }
-
-    fn resolved(&self, engine: u64, entry: &Entry, outcome: &Outcome) {
-        let id = approval_id(engine, entry);
-        let Some(approval) = self.inner.desk.remove(&id) else {
-            return;
-        };
-        self.inner.dialogs.settled(&id);
-        if let Ok(session) = self.session(&approval.session) {
-            session.waiting(entry.request.item.clone(), false);
-        }
-        (self.inner.tell)(Said::Resolved(ApprovalResolved {
-            id,
-            session: approval.session,
-            outcome: outcome_of(outcome),
-        }));
-    }
-
-    fn denied(&self, request: &Request) {
-        let session = self.asker(request).map(|(tab, _)| tab.id);
-        self.notice(NoticeLevel::Warning, session, wording::denied(request));
-    }
-
-    /// The session that a request comes from: the thread's own, or that of the agent that started it.
-    fn asker(&self, request: &Request) -> Option<(Tab, Handle)> {
-        let id = lock(&self.inner.threads).get(&request.thread).cloned()?;
-        Some((self.tab(&id)?, self.session(&id).ok()?))
     }
 
     fn sessions(&self) -> SessionList {
@@ -556,6 +450,19 @@ impl App {
 
     fn profiles_changed(&self) {
         (self.inner.tell)(Said::Profiles(self.inner.profiles.list()));
+    }
+}
+
+/// Does what is due at a time of day, while the app lives.
+async fn keep_time(app: Weak<Inner>) {
+    let mut minutes = tokio::time::interval(MINUTE);
+    minutes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        minutes.tick().await;
+        let Some(inner) = app.upgrade() else {
+            return;
+        };
+        App { inner }.mind_quiet_hours();
     }
 }
 
@@ -619,10 +526,6 @@ impl Around for Place {
             app.owns_thread(&self.id, thread, to_resume);
         }
     }
-}
-
-fn approval_id(engine: u64, entry: &Entry) -> ApprovalId {
-    format!("{engine}-{}", entry.key)
 }
 
 /// The person's title, else the folder's name.

@@ -35,6 +35,7 @@ pub struct Queue {
     /// The question on the screen and the number that stands there.
     shown: Option<(ApprovalId, usize)>,
     window_focused: bool,
+    quiet: bool,
 }
 
 #[derive(Debug)]
@@ -93,6 +94,12 @@ impl Queue {
         self.settle()
     }
 
+    /// Quiet hours began or ended. What came in them is shown afterwards, if it is still open.
+    pub fn quiet(&mut self, quiet: bool) -> Vec<Effect> {
+        self.quiet = quiet;
+        self.settle()
+    }
+
     /// Brings the screen in line with the entries.
     fn settle(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
@@ -100,7 +107,7 @@ impl Queue {
         let wanted: Vec<&Entry> = self
             .open
             .iter()
-            .filter(|entry| entry.wants(focused))
+            .filter(|entry| !self.quiet && entry.wants(focused))
             .collect();
         if let Some((id, _)) = self
             .shown
@@ -182,6 +189,7 @@ mod tests {
         Settled(usize),
         Dismissed(usize),
         Focus(bool),
+        Quiet(bool),
     }
 
     fn event() -> impl Strategy<Value = Event> {
@@ -195,6 +203,7 @@ mod tests {
             (0usize..6).prop_map(Event::Settled),
             (0usize..6).prop_map(Event::Dismissed),
             any::<bool>().prop_map(Event::Focus),
+            any::<bool>().prop_map(Event::Quiet),
         ]
     }
 
@@ -206,7 +215,7 @@ mod tests {
             let mut queue = Queue::default();
             let mut screen: Option<(String, usize)> = None;
             let mut open: Vec<(String, ShowWhen, bool)> = Vec::new();
-            let mut focused = false;
+            let (mut focused, mut quiet) = (false, false);
             for event in events {
                 let effects = match event {
                     Event::Opened(n, mode) => {
@@ -233,8 +242,12 @@ mod tests {
                         focused = now;
                         queue.window_focused(now)
                     }
+                    Event::Quiet(now) => {
+                        quiet = now;
+                        queue.quiet(now)
+                    }
                 };
-                let wants = |entry: &&(String, ShowWhen, bool)| !entry.2 && match entry.1 {
+                let wants = |entry: &&(String, ShowWhen, bool)| !quiet && !entry.2 && match entry.1 {
                     ShowWhen::Always => true,
                     ShowWhen::WhenUnfocused => !focused,
                     ShowWhen::Never => false,

@@ -213,10 +213,7 @@ mod tests {
         assert_eq!(notes(&effects), [("2 questions wait for you", false)]);
         assert_eq!(attention.oldest().as_deref(), Some("b"));
         attention.settled("b");
-        assert_eq!(
-            attention.settled("c"),
-            [Effect::Withdraw, Effect::Count(0)]
-        );
+        assert_eq!(attention.settled("c"), [Effect::Withdraw, Effect::Count(0)]);
     }
 
     #[test]

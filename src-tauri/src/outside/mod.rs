@@ -15,7 +15,7 @@ use countersign_contract::{Approval, ApprovalId, ProfileSettings};
 
 pub use attention::{Attention, Effect, Note, Waiting};
 pub use herald::DesktopHerald;
-pub use quiet::holds;
+pub use quiet::{holds, minute_now};
 
 use crate::clock::now_ms;
 

@@ -14,7 +14,7 @@ pub fn holds(hours: QuietHours, minute: u16) -> bool {
 }
 
 /// Minutes after midnight, in the computer's own time.
-pub(crate) fn now() -> u16 {
+pub fn minute_now() -> u16 {
     let time = jiff::Zoned::now().time();
     u16::from(time.hour().unsigned_abs()) * 60 + u16::from(time.minute().unsigned_abs())
 }
@@ -38,10 +38,7 @@ mod tests {
         ] {
             assert_eq!(holds(night, minute), quiet, "{minute}");
         }
-        let noon = QuietHours {
-            from: 720,
-            to: 780,
-        };
+        let noon = QuietHours { from: 720, to: 780 };
         assert!(holds(noon, 720) && !holds(noon, 780) && !holds(noon, 0));
         let always = QuietHours { from: 60, to: 60 };
         assert!(holds(always, 59) && holds(always, 60));

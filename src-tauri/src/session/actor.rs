@@ -65,6 +65,7 @@ pub fn open(around: impl Around) -> Handle {
         face,
         phase: Phase::Down,
         queued: Vec::new(),
+        next: Vec::new(),
         transcript: Transcript::new(Limits::default()),
         watch: None,
         cursor: None,
@@ -112,6 +113,8 @@ struct Actor {
     phase: Phase,
     /// Messages that wait for the session to come up.
     queued: Vec<(String, Reply)>,
+    /// What is to begin the next turn.
+    next: Vec<(String, Reply)>,
     transcript: Transcript,
     watch: Option<Watch>,
     /// Where the page before the first row begins, and how many rows had left when that was so.
@@ -178,6 +181,10 @@ impl Actor {
                     self.queued.push((text, reply));
                     self.bring_up();
                 }
+            },
+            Command::SendNext { text, reply } => match &self.phase {
+                Phase::Up(live) if live.session.is_busy() => self.next.push((text, reply)),
+                _ => self.command(Command::Send { text, reply }),
             },
             Command::Stop { reply } => self.stop(reply),
             Command::Retry => {
@@ -377,8 +384,18 @@ impl Actor {
                     self.failure = Some(failed(failure));
                 }
                 self.mark_unread();
+                for (text, reply) in std::mem::take(&mut self.next) {
+                    self.send(text, reply);
+                }
             }
             Event::Disconnected(_) => {
+                for (_, waiting) in self.next.drain(..) {
+                    let _ = waiting.send(Err(CommandError {
+                        code: ErrorCode::Unavailable,
+                        problem: problems::gave_up(None, None),
+                        field: None,
+                    }));
+                }
                 self.face(|face| face.running_since = None);
                 self.mark_unread();
             }
@@ -502,7 +519,7 @@ impl Actor {
     }
 
     async fn leave(&mut self) {
-        for (_, reply) in self.queued.drain(..) {
+        for (_, reply) in self.queued.drain(..).chain(self.next.drain(..)) {
             let _ = reply.send(Err(super::closed()));
         }
         if let Phase::Up(live) = std::mem::replace(&mut self.phase, Phase::Down)

@@ -10,7 +10,7 @@ use super::{Document, StorageError, Stored};
 impl Stored for Settings {
     const NAME: &'static str = "settings";
     const WHAT: &'static str = "settings";
-    const VERSION: u64 = 1;
+    const VERSION: u64 = 2;
 }
 
 /// The app's settings, kept.

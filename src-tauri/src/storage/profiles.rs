@@ -32,7 +32,7 @@ pub struct ProfileList {
 impl Stored for ProfileList {
     const NAME: &'static str = "profiles";
     const WHAT: &'static str = "profiles";
-    const VERSION: u64 = 1;
+    const VERSION: u64 = 2;
 
     fn check(&self) -> Result<(), String> {
         let ids: BTreeSet<_> = self.profiles.iter().map(|profile| &profile.id).collect();

@@ -27,13 +27,16 @@ pub(crate) fn choice_of(decision: &Decision) -> ChoiceId {
 pub(crate) fn decision(request: &Request, answer: &Answer) -> Option<Decision> {
     match (answer.choice, &request.subject) {
         (ChoiceId::Submit, Subject::UserInput(asked)) => {
-            let answers = asked.questions.iter().fold(Answers::default(), |all, question| {
-                let given: Vec<&str> = filled(&answer.fields, &question.id).collect();
-                match given.is_empty() {
-                    true => all.without(&question.id),
-                    false => all.with(&question.id, given),
-                }
-            });
+            let answers = asked
+                .questions
+                .iter()
+                .fold(Answers::default(), |all, question| {
+                    let given: Vec<&str> = filled(&answer.fields, &question.id).collect();
+                    match given.is_empty() {
+                        true => all.without(&question.id),
+                        false => all.with(&question.id, given),
+                    }
+                });
             Some(Decision::Answer(answers))
         }
         (ChoiceId::Submit, Subject::Elicitation(Elicitation::Form { schema, .. })) => {

@@ -277,6 +277,16 @@ pub(crate) fn late(late: &LateAnswer) -> Problem {
     }
 }
 
+/// Words to the agent that it was not told.
+pub(crate) fn not_told(why: Problem, text: &str) -> Problem {
+    Problem {
+        what: "The agent was not told why you denied.".to_owned(),
+        meaning: format!("Your denial stands. {}", why.what),
+        remedy: "Send it as a message if it still matters.".to_owned(),
+        details: Some(visible(text).into_owned()),
+    }
+}
+
 /// A request that was denied because nobody could be asked about it.
 pub(crate) fn denied(request: &Request) -> Problem {
     let asked = match &request.subject {

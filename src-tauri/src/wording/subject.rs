@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use countersign_contract::{
-    CommandPart, Effect, Field, FieldInput, FieldOption, FileChange, Risk, RiskLevel, Subject,
-    TextFormat,
+    ChangeKind, CommandPart, Effect, Field, FieldInput, FieldOption, FileChange, Risk, RiskLevel,
+    Subject, TextFormat,
 };
 use countersign_markup::{visible, visible_line};
 use countersign_runtime::approval::{
     self as runtime, CommandRequest, Elicitation, FieldKind, PermissionsRequest, Question, Request,
     Subject as Asked, ToolRequest,
 };
-use countersign_runtime::command::{self, Joint, Place, Segment, Understood};
+use countersign_runtime::command::{self, Access, Joint, Place, Segment, Understood};
 use serde_json::Value;
 
 /// What exactly is asked, and how risky it is. `folder` is the session's.
@@ -170,7 +170,7 @@ fn raise(risk: &mut Risk, level: RiskLevel, reason: &str) {
     risk.reasons.insert(at, reason.to_owned());
 }
 
-/// Files that decide what runs later, judged as a command that writes there would be.
+/// Changed files, judged as a command that changes them would be.
 fn of_files(files: &[FileChange], grant_root: Option<&str>, folder: &str) -> Risk {
     let mut risk = low();
     if files.is_empty() {
@@ -187,20 +187,19 @@ fn of_files(files: &[FileChange], grant_root: Option<&str>, folder: &str) -> Ris
         home: home.as_deref(),
     };
     for file in files {
+        let access = match file.change {
+            ChangeKind::Delete => Access::Delete,
+            ChangeKind::Add | ChangeKind::Update => Access::Write,
+        };
         for path in std::iter::once(&file.path).chain(&file.moved_to) {
-            let judged = command::writes(Path::new(path), &place);
-            for reason in judged.reasons {
-                if !risk.reasons.contains(&reason.sentence) {
-                    raise(&mut risk, level(reason.level), &reason.sentence);
-                }
+            for reason in command::touch(Path::new(path), access, &place).reasons {
+                let sentence = format!("{}: {}", visible_line(path), reason.sentence);
+                raise(&mut risk, level(reason.level), &sentence);
             }
         }
-        if file.change == countersign_contract::ChangeKind::Delete {
-            raise(
-                &mut risk,
-                RiskLevel::Elevated,
-                &format!("Deletes {}.", visible_line(&file.path)),
-            );
+        if access == Access::Delete {
+            let sentence = format!("{}: Is deleted.", visible_line(&file.path));
+            raise(&mut risk, RiskLevel::Elevated, &sentence);
         }
     }
     if let Some(root) = grant_root {
@@ -225,7 +224,12 @@ fn wants(asked: &PermissionsRequest) -> Vec<String> {
         .other
         .iter()
         .map(|other| visible_line(other).into_owned());
-    network.into_iter().chain(write).chain(read).chain(other).collect()
+    network
+        .into_iter()
+        .chain(write)
+        .chain(read)
+        .chain(other)
+        .collect()
 }
 
 fn of_permissions(asked: &PermissionsRequest) -> Risk {
@@ -331,16 +335,20 @@ fn of_elicitation(elicitation: &Elicitation) -> (Subject, Risk) {
 fn of_tool(tool: &ToolRequest) -> Subject {
     let says = [
         (tool.read_only, "changes nothing", "changes things"),
-        (tool.destructive, "may destroy something", "destroys nothing"),
+        (
+            tool.destructive,
+            "may destroy something",
+            "destroys nothing",
+        ),
         (
             tool.open_world,
             "reaches beyond its own world",
             "stays in its own world",
         ),
     ];
-    let marks = says.into_iter().filter_map(|(hint, yes, no)| {
-        hint.map(|hint| if hint { yes } else { no }.to_owned())
-    });
+    let marks = says
+        .into_iter()
+        .filter_map(|(hint, yes, no)| hint.map(|hint| if hint { yes } else { no }.to_owned()));
     Subject::Tool {
         server: visible_line(&tool.server).into_owned(),
         tool: visible_line(&tool.tool).into_owned(),
@@ -375,7 +383,12 @@ fn field(field: &runtime::Field) -> Field {
     let bound = |bound: &Option<serde_json::Number>| bound.as_ref().and_then(|n| n.as_f64());
     Field {
         id: field.name.clone(),
-        title: visible_line(if title.is_empty() { &field.name } else { &title }).into_owned(),
+        title: visible_line(if title.is_empty() {
+            &field.name
+        } else {
+            &title
+        })
+        .into_owned(),
         text: visible(&text(&field.description)).into_owned(),
         required: field.required,
         input: match &field.kind {

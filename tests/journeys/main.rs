@@ -3,6 +3,9 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "tests report by panicking")]
 
+mod kinds;
+mod outside;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::fs;
@@ -174,7 +177,7 @@ fn typing_while_a_dialog_appears_answers_nothing_and_loses_nothing() {
     app.type_message("run: echo made > made.txt", Key::Enter);
     // Real keys, Enter among them, from before the dialog is there until after it is armed.
     let text = "the quick brown fox jumps over the lazy dog and keeps on typing";
-    let window = desktop.window("Countersign");
+    let window = desktop.main_window();
     window.activate();
     desktop.type_text(text);
     let dialog = desktop.dialog("Countersign: proj");
@@ -302,7 +305,7 @@ fn a_restart_brings_tabs_titles_and_history_back() {
         let state = app.eval(INVOKE, vec![json!("app_read"), json!({})]);
         state["sessions"]["sessions"][0]["draft"] == "not sent yet"
     });
-    desktop.window("Countersign").close();
+    desktop.main_window().close();
     app.wait_ended();
     desktop.wait_for_no_processes();
 
@@ -400,7 +403,7 @@ fn nothing_is_left_after_quit_or_a_killed_app() {
             .any(|process| process.command.contains("sleep 4321"))
     };
     wait_until("the command", sleeps);
-    desktop.window("Countersign").close();
+    desktop.main_window().close();
     app.wait_ended();
     desktop.wait_for_no_processes();
 
