@@ -11,6 +11,7 @@ pub mod approval;
 pub mod automation;
 pub mod catalog;
 pub mod client;
+pub mod command;
 mod connection;
 pub mod error;
 pub mod event;
