@@ -9,6 +9,11 @@ use serde_json::{Value, json};
 
 use super::problem::{FieldProblem, Problem};
 
+/// Goes before free text that stands in place of the options.
+const NONE_OF_THEM: &str = "None of the above";
+/// Goes before free text.
+const NOTE: &str = "user_note: ";
+
 /// Questions that an agent asks at once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UserInputRequest {
@@ -54,6 +59,22 @@ impl Question {
 
     fn has_option(&self, label: &str) -> bool {
         self.options.iter().any(|option| option.label == label)
+    }
+
+    /// The answers as the server passes them on to the agent, word for word. Free text where there are
+    /// options is marked as codex's own terminal client marks it (0.169, seen): agents know that form.
+    fn texts(&self, given: &[String]) -> Vec<String> {
+        if self.options.is_empty() {
+            return given.to_vec();
+        }
+        let (chosen, written): (Vec<_>, Vec<_>) =
+            given.iter().partition(|text| self.has_option(text));
+        let none = (chosen.is_empty() && !written.is_empty()).then(|| NONE_OF_THEM.to_owned());
+        let notes = written.into_iter().map(|text| format!("{NOTE}{text}"));
+        none.into_iter()
+            .chain(chosen.into_iter().cloned())
+            .chain(notes)
+            .collect()
     }
 }
 
@@ -133,12 +154,12 @@ impl UserInputRequest {
                 continue;
             };
             for (index, text) in given.iter().enumerate() {
+                let is_option = question.has_option(text);
                 if given[..index].contains(text) {
                     report(&question.id, Problem::Repeated);
-                } else if question.has_option(text) {
-                } else if !question.takes_text() {
+                } else if !is_option && !question.takes_text() {
                     report(&question.id, Problem::NotAnOption);
-                } else if text.trim().is_empty() {
+                } else if !is_option && text.trim().is_empty() {
                     report(&question.id, Problem::Blank);
                 }
             }
@@ -153,16 +174,7 @@ impl UserInputRequest {
     pub(super) fn answer(&self, answers: &Answers) -> Value {
         let given = self.questions.iter().filter_map(|question| {
             let given = answers.given.get(&question.id)?;
-            let texts: Vec<String> = given
-                .iter()
-                .map(
-                    |text| match question.has_option(text) || question.options.is_empty() {
-                        true => text.clone(),
-                        // Says that it is none of the options, as FACTS section 4 has it.
-                        false => format!("Other: {text}"),
-                    },
-                )
-                .collect();
+            let texts = question.texts(given);
             (!texts.is_empty()).then(|| (question.id.clone(), json!({ "answers": texts })))
         });
         json!({"answers": given.collect::<serde_json::Map<_, _>>()})
@@ -257,9 +269,14 @@ mod tests {
         assert_eq!(
             asked().answer(&answers),
             json!({"answers": {"lang": {"answers": ["Rust"]},
-                "db": {"answers": ["SQLite", "Other: Postgres"]}, "token": {"answers": ["abc"]}}})
+                "db": {"answers": ["SQLite", "user_note: Postgres"]}, "token": {"answers": ["abc"]}}})
         );
         assert!(!format!("{answers:?}").contains("abc"));
+        let other = asked().answer(&Answers::default().with("db", ["Postgres"]));
+        assert_eq!(
+            other["answers"]["db"]["answers"],
+            json!(["None of the above", "user_note: Postgres"])
+        );
         let one = Answers::default()
             .with("lang", ["Go"])
             .without("db")
