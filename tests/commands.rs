@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use countersign_app::dialogs::{AnswerFn, DialogRequest, Prompter};
+use countersign_app::outside::{Herald, Note, ReactedFn};
 use countersign_contract::wire::COMMANDS;
 use serde_json::{Value, json};
 use tauri::ipc::{CallbackFn, InvokeBody};
@@ -23,6 +24,13 @@ impl Prompter for NoScreen {
     fn close(&self, _id: &String) {}
 }
 
+impl Herald for NoScreen {
+    fn listen(&self, _reacted: ReactedFn) {}
+    fn notify(&self, _note: Note) {}
+    fn withdraw(&self) {}
+    fn count(&self, _waiting: usize) {}
+}
+
 struct Desk {
     app: App<MockRuntime>,
     window: WebviewWindow<MockRuntime>,
@@ -37,7 +45,7 @@ impl Desk {
             .invoke_handler(countersign_app::handler())
             .build(mock_context(noop_assets()))
             .unwrap();
-        let state = countersign_app::build(app.handle(), data.path(), NoScreen);
+        let state = countersign_app::build(app.handle(), data.path(), NoScreen, NoScreen);
         app.manage(state);
         let window = WebviewWindowBuilder::new(&app, "main", Default::default())
             .build()

@@ -204,3 +204,22 @@ impl Understood {
             })
     }
 }
+
+/// How bad it could be that this file is read, changed or deleted, by whatever does it.
+pub fn touch(path: &Path, access: Access, place: &Place<'_>) -> Risk {
+    let path = path.to_string_lossy();
+    let notes = paths::look(&path, access, place).notes;
+    let mut reasons: Vec<Reason> = notes
+        .into_iter()
+        .map(|(level, sentence)| Reason {
+            sentence: sentence.to_owned(),
+            level,
+            span: 0..path.len(),
+        })
+        .collect();
+    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.level));
+    Risk {
+        level: reasons.iter().map(|reason| reason.level).max().unwrap_or_default(),
+        reasons,
+    }
+}
