@@ -18,6 +18,7 @@ pub mod error;
 pub mod notices;
 pub mod outside;
 mod problems;
+pub mod rules;
 pub mod session;
 pub mod storage;
 pub mod tell;

@@ -117,8 +117,8 @@ pub struct HostRule {
 
 impl Request {
     /// Reads a request. Never fails: one that cannot be read is [`Subject::Unknown`], which nobody
-    /// can allow.
-    pub(crate) fn read(method: &str, params: &RawValue) -> Self {
+    /// can allow. For requests that were kept too.
+    pub fn read(method: &str, params: &RawValue) -> Self {
         #[derive(Deserialize, Default)]
         #[serde(rename_all = "camelCase", default)]
         struct Place {

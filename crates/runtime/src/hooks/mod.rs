@@ -93,6 +93,13 @@ pub enum Verdict {
     },
     /// To answer the question. Only before a tool use.
     Decide(Decision),
+    /// To answer the question in the name of something that the hook speaks for. Only before a tool use.
+    DecideAs {
+        /// The answer.
+        decision: Decision,
+        /// Who is said to have given it, in the place of the hook's name.
+        name: String,
+    },
     /// That a person decides. Only before a tool use.
     AskPerson,
 }
