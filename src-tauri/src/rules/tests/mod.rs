@@ -1,6 +1,9 @@
 mod answers;
-
+mod codex;
 mod commands;
+mod kept;
+mod properties;
+mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -161,7 +164,6 @@ fn denies(about: RuleAbout, asked: &Asked) -> bool {
 }
 
 /// The session s1 and the profile p1 exist.
-#[expect(dead_code)]
 struct Known;
 
 impl Names for Known {
