@@ -10,13 +10,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use countersign_contract::{
     Answer, AnsweredFrom, Approval, ApprovalId, ApprovalOutcome, CommandError, ErrorCode, Problem,
-    SessionId, wire::LateAnswer,
+    RuleId, SessionId, wire::LateAnswer,
 };
 use countersign_runtime::approval::{
     Approvals, By, Entry, FieldProblem, Key, Outcome, Reason, Refused, Request,
 };
 
-use crate::wording;
+use crate::{rules, wording};
 
 /// Settled questions that are remembered, to say which one an answer came too late for.
 const REMEMBERED: usize = 200;
@@ -70,6 +70,11 @@ impl Desk {
         let mut open: Vec<_> = state.open.values().collect();
         open.sort_by_key(|open| (open.approval.asked_at, open.ordinal));
         open.into_iter().map(|open| open.approval.clone()).collect()
+    }
+
+    /// A question, while it is open.
+    pub fn get(&self, id: &ApprovalId) -> Option<Approval> {
+        Some(self.lock().open.get(id)?.approval.clone())
     }
 
     /// A question was opened.
@@ -187,7 +192,10 @@ impl From<NotTaken> for CommandError {
 }
 
 /// How a question was settled, in the contract's terms.
-pub(crate) fn outcome_of(outcome: &Outcome) -> ApprovalOutcome {
+pub(crate) fn outcome_of(
+    outcome: &Outcome,
+    rule_name: impl Fn(&RuleId) -> String,
+) -> ApprovalOutcome {
     match outcome {
         Outcome::Answered {
             decision,
@@ -203,9 +211,16 @@ pub(crate) fn outcome_of(outcome: &Outcome) -> ApprovalOutcome {
         Outcome::Answered {
             decision,
             by: By::Hook(name),
-        } => ApprovalOutcome::Hook {
-            name: name.clone(),
-            allowed: decision.allows(),
+        } => match rules::rule_of(name) {
+            Some(rule) => ApprovalOutcome::Rule {
+                name: rule_name(&rule),
+                rule,
+                allowed: decision.allows(),
+            },
+            None => ApprovalOutcome::Hook {
+                name: name.clone(),
+                allowed: decision.allows(),
+            },
         },
         Outcome::Answered {
             decision,

@@ -38,7 +38,9 @@ use crate::app::{App, Kept};
 use crate::cli::Arguments;
 use crate::codex::{Locator, Surroundings};
 use crate::dialogs::SystemPrompter;
+use crate::ledger::Ledger;
 use crate::outside::DesktopHerald;
+use crate::rules::RuleStore;
 use crate::storage::{Preferences, Profiles, Tabs, first_profiles};
 use crate::tell::{Said, Tell};
 
@@ -106,10 +108,16 @@ pub fn build<R: Runtime>(
     problems.extend(more);
     let (preferences, more) = Preferences::open(handle, data);
     problems.extend(more);
+    let (rules, more) = RuleStore::open(handle, data);
+    problems.extend(more);
+    let (ledger, more) = Ledger::open(data);
+    problems.extend(more);
     let kept = Kept {
         profiles,
         tabs,
         preferences,
+        rules,
+        ledger,
         problems,
     };
     let handle = handle.clone();

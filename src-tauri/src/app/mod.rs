@@ -1,10 +1,13 @@
 //! The app's state and what can be done with it; the commands are thin over this.
 //!
-//! This file is sessions, profiles and settings; [`questions`] is how a question comes, is answered and goes.
+//! This file is sessions, profiles and settings; [`questions`] is how a question comes, is answered and goes, and
+//! [`rules`] and [`ledger`] are what a person does with those.
 //! Rust owns the truth and windows mirror it: every change ends in an event. Deliberately not here: Tauri's
 //! windows and menus (lib.rs), drawing, and the protocol.
 
+mod ledger;
 mod questions;
+mod rules;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,15 +18,19 @@ use countersign_contract::{
     AppState, CommandError, NoticeLevel, Problem, Profile, ProfileId, ProfileSettings, SessionId,
     SessionList, Settings,
 };
-use countersign_runtime::event::ThreadId;
+use countersign_runtime::event::{ThreadId, TurnId};
+use countersign_runtime::hooks::{AskPerson, HookSet};
+use countersign_runtime::item::Item;
 
 use crate::cli::Wish;
 use crate::codex::Locator;
 use crate::desk::Desk;
 use crate::dialogs::{Dialogs, Prompter};
 use crate::engines::{Engine, Engines};
+use crate::ledger::Ledger;
 use crate::notices::Notices;
 use crate::outside::{Herald, Outside};
+use crate::rules::{RuleStore, RulesHook};
 use crate::session::{self, Around, EngineFuture, Handle, Updates};
 use crate::storage::{Preferences, Profiles, Tab, TabList, Tabs};
 use crate::tell::{Said, Tell};
@@ -34,6 +41,8 @@ const QUIT: Duration = Duration::from_secs(4);
 
 /// How often the time of day is looked at. Shorter than a minute, so that none is missed.
 const MINUTE: Duration = Duration::from_secs(20);
+/// How often the ledger is rid of what is too old.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the app keeps on disk, opened.
 pub struct Kept {
@@ -43,6 +52,10 @@ pub struct Kept {
     pub tabs: Tabs,
     /// The settings.
     pub preferences: Preferences,
+    /// The rules.
+    pub rules: RuleStore,
+    /// The ledger.
+    pub ledger: Ledger,
     /// What went wrong while opening them.
     pub problems: Vec<Problem>,
 }
@@ -57,6 +70,8 @@ struct Inner {
     profiles: Profiles,
     tabs: Tabs,
     preferences: Preferences,
+    rules: RuleStore,
+    ledger: Ledger,
     engines: Engines,
     desk: Desk,
     dialogs: Dialogs,
@@ -88,6 +103,12 @@ impl App {
                     App { inner }.answered_in_dialog(id, answer);
                 }
             });
+            let asking = this.clone();
+            let by_rules = RulesHook::new(kept.rules.clone(), move |thread| {
+                asking.upgrade()?.whence(thread)
+            });
+            // The person comes last.
+            let hooks = HookSet::default().with(by_rules).with(AskPerson);
             let clicked = this.clone();
             let outside = Outside::new(herald, move |oldest| {
                 if let Some(inner) = clicked.upgrade() {
@@ -98,7 +119,9 @@ impl App {
                 profiles: kept.profiles,
                 tabs: kept.tabs,
                 preferences: kept.preferences,
-                engines: Engines::new(locator, data),
+                rules: kept.rules,
+                ledger: kept.ledger,
+                engines: Engines::new(locator, data, hooks),
                 desk: Desk::default(),
                 dialogs,
                 outside,
@@ -117,6 +140,12 @@ impl App {
         for tab in app.inner.tabs.read().tabs {
             app.bring_up(&tab);
         }
+        let telling = Arc::downgrade(&app.inner);
+        app.inner.ledger.listen(move |happened| {
+            if let Some(inner) = telling.upgrade() {
+                App { inner }.ledger_said(happened);
+            }
+        });
         app.mind_quiet_hours();
         tauri::async_runtime::spawn(keep_time(Arc::downgrade(&app.inner)));
         app
@@ -311,6 +340,7 @@ impl App {
         self.inner.preferences.replace(settings)?;
         (self.inner.tell)(Said::Settings(self.inner.preferences.read()));
         self.mind_quiet_hours();
+        self.mind_retention();
         Ok(())
     }
 
@@ -359,6 +389,13 @@ impl App {
         };
         if tokio::time::timeout(QUIT / 2, ended).await.is_err() {
             tracing::warn!("an app-server did not end in time");
+        }
+        if let Err(error) = self.inner.rules.flush() {
+            tracing::warn!(%error, "how often rules were used is not kept");
+        }
+        let lost = self.inner.ledger.flush(QUIT / 2);
+        if lost > 0 {
+            tracing::warn!(lost, "questions are not in the ledger");
         }
     }
 
@@ -457,12 +494,18 @@ impl App {
 async fn keep_time(app: Weak<Inner>) {
     let mut minutes = tokio::time::interval(MINUTE);
     minutes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut retained = None::<tokio::time::Instant>;
     loop {
-        minutes.tick().await;
+        let now = minutes.tick().await;
         let Some(inner) = app.upgrade() else {
             return;
         };
-        App { inner }.mind_quiet_hours();
+        let app = App { inner };
+        app.mind_quiet_hours();
+        if retained.is_none_or(|last| now - last >= DAY) {
+            retained = Some(now);
+            app.mind_retention();
+        }
     }
 }
 
@@ -518,6 +561,12 @@ impl Around for Place {
     fn changed(&self) {
         if let Some(app) = self.app() {
             app.sessions_changed();
+        }
+    }
+
+    fn item_ended(&self, thread: &ThreadId, turn: &TurnId, item: &Item) {
+        if let Some(app) = self.app() {
+            app.record_result(&self.id, thread, turn, item);
         }
     }
 

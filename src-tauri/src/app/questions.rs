@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use countersign_contract::{
-    Answer, AnsweredFrom, Approval, ApprovalId, ApprovalResolved, BatchResult, ChoiceId,
+    Answer, AnsweredFrom, Approval, ApprovalId, ApprovalOutcome, ApprovalResolved, BatchResult, ChoiceId,
     CommandError, NoticeLevel, SessionId, ShowWhen,
 };
 use countersign_runtime::approval::{
@@ -22,7 +22,7 @@ use crate::outside;
 use crate::session::{self, Handle};
 use crate::storage::Tab;
 use crate::tell::Said;
-use crate::{problems, wording};
+use crate::{problems, rules, wording};
 
 impl App {
     /// Answers a question from the desk.
@@ -137,7 +137,9 @@ impl App {
             return;
         };
         session.waiting(request.item.clone(), true);
-        let approval = self.worded(engine, &entry, &tab, &session).await;
+        let mut approval = self.worded(engine, &entry, &tab, &session).await;
+        approval.before = self.asked_before(&approval, &request).await;
+        self.record(&approval, &entry);
         self.inner.desk.add(approval.clone(), &entry, approvals);
         (self.inner.tell)(Said::Requested(Box::new(approval.clone())));
         let profile = self.inner.profiles.get(&tab.profile);
@@ -185,15 +187,18 @@ impl App {
             consequences: wording::consequences(request, policy),
             choices: wording::choices(request),
             row: described.row,
-            raw: serde_json::from_str(request.raw.get()).unwrap_or_default(),
+            raw: rules::raw(request, request.about.as_deref()),
         }
     }
 
     async fn resolved(&self, engine: u64, entry: &Entry, outcome: &Outcome) {
         let id = approval_id(engine, entry);
-        let Some((approval, _)) = self.inner.desk.remove(&id) else {
+        let outcome = outcome_of(outcome, |rule| self.rule_name(rule));
+        let Some((approval, reason)) = self.inner.desk.remove(&id) else {
+            self.settled_unasked(engine, entry, outcome).await;
             return;
         };
+        self.record_settled(&approval, outcome.clone(), reason);
         self.inner.dialogs.settled(&id);
         self.inner.outside.settled(&id);
         if let Ok(session) = self.session(&approval.session) {
@@ -202,8 +207,22 @@ impl App {
         (self.inner.tell)(Said::Resolved(ApprovalResolved {
             id,
             session: approval.session,
-            outcome: outcome_of(outcome),
+            outcome,
         }));
+    }
+
+    /// A rule or a hook answered before the person was asked: it is in the ledger all the same.
+    async fn settled_unasked(&self, engine: u64, entry: &Entry, outcome: ApprovalOutcome) {
+        let Some((tab, session)) = self.asker(&entry.request) else {
+            return;
+        };
+        let approval = self.worded(engine, entry, &tab, &session).await;
+        self.record(&approval, entry);
+        let is_rule = matches!(outcome, ApprovalOutcome::Rule { .. });
+        self.record_settled(&approval, outcome, None);
+        if is_rule {
+            self.rules_changed();
+        }
     }
 
     fn denied(&self, request: &Request) {

@@ -45,6 +45,8 @@ pub trait Around: Send + Sync + 'static {
     fn is_in_front(&self) -> bool;
     /// Its face changed.
     fn changed(&self);
+    /// An item of it, or of an agent that it started, is final.
+    fn item_ended(&self, thread: &ThreadId, turn: &TurnId, item: &Item);
     /// This thread is its own from now on, or that of an agent which it started. `to_resume` says
     /// that it is the session's own and on disk.
     fn owns(&self, thread: &ThreadId, to_resume: bool);
@@ -411,10 +413,11 @@ impl Actor {
                         self.at.owns(&child.as_str().into(), false);
                     }
                 }
-                if matches!(item.detail, ItemDetail::AgentMessage { .. })
-                    && matches!(event, Event::ItemCompleted { .. })
-                {
-                    self.mark_unread();
+                if let (Event::ItemCompleted { turn, .. }, Phase::Up(live)) = (event, &self.phase) {
+                    self.at.item_ended(&live.session.thread_id(), turn, item);
+                    if matches!(item.detail, ItemDetail::AgentMessage { .. }) {
+                        self.mark_unread();
+                    }
                 }
             }
             Event::TokenUsage(usage) => {

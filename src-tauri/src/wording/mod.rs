@@ -3,9 +3,11 @@
 //! The words are a safety device: a button says its exact scope, and nothing that is asked goes unsaid.
 
 mod answer;
+mod detail;
 mod subject;
 
 pub(crate) use answer::{choice_of, decision};
+pub(crate) use detail::detail;
 pub(crate) use subject::subject;
 
 use countersign_contract::{ApprovalPolicy, Choice, ChoiceId, Problem, wire::LateAnswer};

@@ -222,7 +222,8 @@ impl Approvals {
     }
 
     /// A request arrived. Called by the reader: does not wait.
-    pub(crate) fn arrive(&self, key: Key, request: Request, setting: Setting) {
+    pub(crate) fn arrive(&self, key: Key, mut request: Request, setting: Setting) {
+        request.about = setting.item;
         let request = Arc::new(request);
         let mut state = self.lock();
         if request.decisions().is_empty() {
@@ -262,8 +263,8 @@ impl Approvals {
             },
             model: setting.model,
             metadata: state.metadata_of(&request.thread),
+            item: request.about.clone(),
             request: Some(request),
-            item: setting.item,
             ..HookContext::new(Phase::PreToolUse)
         };
         // The loop ends only with the client, and then nobody is left to answer.

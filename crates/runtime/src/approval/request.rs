@@ -10,7 +10,7 @@ use super::elicitation::Elicitation;
 use super::permissions::PermissionsRequest;
 use super::question::UserInputRequest;
 use crate::event::{ThreadId, TurnId};
-use crate::item::ItemId;
+use crate::item::{Item, ItemId};
 use crate::protocol::unwrap_shell;
 
 /// A request of the server.
@@ -22,6 +22,9 @@ pub struct Request {
     pub turn: Option<TurnId>,
     /// The item that it is about. A command's or file change's was started before the request.
     pub item: Option<ItemId>,
+    /// That item, as it was known when the request came. A change of files has its diff nowhere else. Missing when
+    /// it was proposed before this client attached (FACTS section 4).
+    pub about: Option<Arc<Item>>,
     /// What is asked.
     pub subject: Subject,
     /// The agent's reason, in its own words.
@@ -152,6 +155,7 @@ impl Request {
             thread: place.thread_id.into(),
             turn: place.turn_id.map(Arc::from),
             item: place.item_id.map(Arc::from),
+            about: None,
             subject: subject.unwrap_or(Subject::Unknown),
             reason: place.reason.filter(|reason| !reason.trim().is_empty()),
             method: method.to_owned(),
