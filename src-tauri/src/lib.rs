@@ -15,6 +15,7 @@ pub mod desk;
 pub mod dialogs;
 pub mod engines;
 pub mod error;
+pub mod ledger;
 pub mod notices;
 pub mod outside;
 mod problems;
