@@ -60,7 +60,11 @@ impl App {
     }
 
     /// What was asked before in its session and looks the same. Reads the disk.
-    pub(super) async fn asked_before(&self, approval: &Approval, request: &Request) -> Option<AskedBefore> {
+    pub(super) async fn asked_before(
+        &self,
+        approval: &Approval,
+        request: &Request,
+    ) -> Option<AskedBefore> {
         let (ledger, session) = (self.inner.ledger.clone(), approval.session.clone());
         let (kind, detail) = (approval.subject.kind(), wording::detail(request, approval));
         tokio::task::spawn_blocking(move || ledger.same_before(&session, kind, &detail))
@@ -83,7 +87,9 @@ impl App {
             session: approval.session.clone(),
             session_title: approval.session_title.clone(),
             profile: approval.profile.clone(),
-            profile_name: profile.map(|profile| profile.settings.name).unwrap_or_default(),
+            profile_name: profile
+                .map(|profile| profile.settings.name)
+                .unwrap_or_default(),
             folder: approval.folder.clone(),
             subject: approval.subject.kind(),
             name: approval.name.clone(),
@@ -103,9 +109,14 @@ impl App {
         reason: Option<String>,
     ) {
         let at = now_ms();
-        self.inner
-            .ledger
-            .settled(&approval.id, Settled { outcome, at, reason });
+        self.inner.ledger.settled(
+            &approval.id,
+            Settled {
+                outcome,
+                at,
+                reason,
+            },
+        );
     }
 
     /// An item ended: what came of the question about it, if there was one.

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use countersign_contract::{
-    Answer, AnsweredFrom, Approval, ApprovalId, ApprovalOutcome, ApprovalResolved, BatchResult, ChoiceId,
-    CommandError, NoticeLevel, SessionId, ShowWhen,
+    Answer, AnsweredFrom, Approval, ApprovalId, ApprovalOutcome, ApprovalResolved, BatchResult,
+    ChoiceId, CommandError, NoticeLevel, SessionId, ShowWhen,
 };
 use countersign_runtime::approval::{
     Approvals, Decision, Entry, Notice, Outcome, Reason, Request, Untold,

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use countersign_contract::{
-    ApprovalId, CodexRule, CommandError, LedgerQuery, ProfileId, Rule, RuleBook, RuleId, RuleOrigin,
-    RulePreview, RuleSettings, RulesImported,
+    ApprovalId, CodexRule, CommandError, LedgerQuery, ProfileId, Rule, RuleBook, RuleId,
+    RuleOrigin, RulePreview, RuleSettings, RulesImported,
 };
 use countersign_runtime::event::ThreadId;
 
@@ -41,7 +41,10 @@ impl App {
             home: home.as_deref(),
             resolve: &rules::real,
         };
-        Ok(rules::suggest(&rules::Asked::of_approval(&approval), ground))
+        Ok(rules::suggest(
+            &rules::Asked::of_approval(&approval),
+            ground,
+        ))
     }
 
     /// What a rule would have answered of what the ledger has.
@@ -156,9 +159,7 @@ impl App {
         self.inner
             .profiles
             .get(profile)
-            .and_then(|profile| {
-                rules::codex::home_of(&profile, &self.inner.engines.demo_home())
-            })
+            .and_then(|profile| rules::codex::home_of(&profile, &self.inner.engines.demo_home()))
             .ok_or_else(|| error::not_found("The profile"))
     }
 

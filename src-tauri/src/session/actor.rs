@@ -7,9 +7,9 @@ use std::time::Duration;
 use countersign_contract::{
     CommandError, ContextUse, ErrorCode, Problem, Profile, SessionId, SessionState,
 };
-use countersign_runtime::event::{ThreadId, TurnOutcome};
+use countersign_runtime::event::{ThreadId, TurnId, TurnOutcome};
 use countersign_runtime::history::HistoryPage;
-use countersign_runtime::item::ItemDetail;
+use countersign_runtime::item::{Item, ItemDetail};
 use countersign_runtime::supervisor::ConnectionState;
 use countersign_runtime::transcript::{Limits, Transcript, item_key};
 use countersign_runtime::{AskError, Event, Prompt, RpcError, Session};
