@@ -8,18 +8,18 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
-use crate::approval::{Approvals, Outcome};
+use crate::approval::{Approvals, Outcome, Registration};
 use crate::connection::{Connection, Limits};
 use crate::error::{ConnectError, RpcError, Version};
-use crate::event::{Event, ThreadId};
 use crate::hooks::{Draft, HookContext, HookSet, Phase, Runner};
+use crate::loading::{self, Origin};
 use crate::metrics::{self, Counters, Metrics};
-use crate::policy::{EffectivePolicy, WirePolicy};
 use crate::profile::SessionConfig;
-use crate::routing::{ThreadRouter, Threads};
+use crate::routing::ThreadRouter;
 use crate::session::Session;
 use crate::supervisor::{ConnectionState, Death, RestartPolicy, STABLE_AFTER};
 use crate::thread::Thread;
+use crate::threads::Threads;
 use crate::transport::{ChildSpec, Transport};
 
 /// The oldest codex that speaks the protocol as this runtime expects it: the first without
@@ -168,8 +168,9 @@ impl Client {
         self.open_session(Origin::New, config).await
     }
 
-    /// Opens a thread that exists. Its history is not read: see [`Session::history`]. Fails when
-    /// another process writes to it (FACTS section 9).
+    /// Opens a thread that exists. Its history is not read: see [`Session::history`]. A turn that runs on it is
+    /// known to run and can be stopped. Fails with [`RpcError::ThreadInUse`] when another app-server has it
+    /// open for writing.
     pub async fn resume_session(
         &self,
         thread: &str,
@@ -220,20 +221,49 @@ impl Client {
                 )
             })?;
         let connection = self.connection().await?;
-        let started = start_thread(&connection, origin, &config, draft.model.as_deref()).await?;
-        let thread = Thread::new(
-            Arc::clone(&started.id),
-            config,
-            started.policy,
-            connection.generation(),
-            origin.thread().is_some(),
-            Arc::clone(&self.inner.counters),
-        );
-        self.inner.threads.insert(&thread);
+        let model = draft.model.as_deref();
+        let counters = Arc::clone(&self.inner.counters);
+        let (thread, registration) = match origin {
+            Origin::Resume(id) => {
+                // At its place before it is loaded: open questions follow the answer at once (FACTS section 4).
+                let thread =
+                    Thread::new(id.into(), config, connection.generation(), true, counters);
+                self.inner.threads.insert(&thread);
+                let registration = self.register(&thread);
+                if let Err(error) = loading::resume(&connection, &thread, model).await {
+                    self.inner.threads.remove(&thread);
+                    return Err(error);
+                }
+                (thread, registration)
+            }
+            Origin::New | Origin::Fork { .. } => {
+                let started = loading::start(&connection, origin, &config, model).await?;
+                let generation = connection.generation();
+                let on_disk = origin.thread().is_some();
+                let id = Arc::clone(&started.id);
+                let thread = Thread::new(id, config, generation, on_disk, counters);
+                thread.resumed(started.id, started.policy, generation);
+                self.inner.threads.insert(&thread);
+                let registration = self.register(&thread);
+                (thread, registration)
+            }
+        };
         context.phase = Phase::PostSessionStart;
-        context.thread = Some(started.id);
+        context.thread = Some(thread.id());
         runner.after(&context).await;
-        Ok(Session::new(self.clone(), thread, runner.records))
+        Ok(Session::new(
+            self.clone(),
+            thread,
+            registration,
+            runner.records,
+        ))
+    }
+
+    /// Has the hooks of a session asked about what its thread wants to do.
+    fn register(&self, thread: &Thread) -> Option<Registration> {
+        let hooks = &thread.config.profile.hooks;
+        let approvals = &self.inner.approvals;
+        approvals.add_thread_hooks(&thread.id(), hooks, Value::Null)
     }
 
     /// Calls any method of the server. Waits for a restart that is under way.
@@ -282,11 +312,11 @@ impl Client {
 
     pub(crate) fn forget(&self, thread: &Arc<Thread>) {
         let id = thread.id();
-        self.inner.threads.remove(&id, thread);
+        self.inner.threads.remove(thread);
         if !self.is_shared(thread) {
             self.inner
                 .approvals
-                .settle(&Outcome::ThreadClosed, |entry| entry.request.thread == id);
+                .settle(&Outcome::ThreadClosed, |entry| entry.session == id);
         }
         thread.end_subscriptions();
     }
@@ -310,73 +340,6 @@ impl Drop for Inner {
     }
 }
 
-struct Started {
-    id: ThreadId,
-    policy: EffectivePolicy,
-}
-
-/// Where a thread comes from.
-#[derive(Clone, Copy)]
-enum Origin<'a> {
-    New,
-    Resume(&'a str),
-    Fork {
-        thread: &'a str,
-        last_turn: Option<&'a str>,
-    },
-}
-
-impl<'a> Origin<'a> {
-    fn thread(self) -> Option<&'a str> {
-        match self {
-            Origin::New => None,
-            Origin::Resume(thread) | Origin::Fork { thread, .. } => Some(thread),
-        }
-    }
-}
-
-async fn start_thread(
-    connection: &Connection,
-    origin: Origin<'_>,
-    config: &SessionConfig,
-    model: Option<&str>,
-) -> Result<Started, RpcError> {
-    #[derive(Deserialize)]
-    struct Answer {
-        thread: Of,
-        #[serde(flatten)]
-        policy: WirePolicy,
-    }
-    #[derive(Deserialize)]
-    struct Of {
-        id: String,
-    }
-    let mut params = config.thread_params(model);
-    if let Some(thread) = origin.thread() {
-        params["threadId"] = thread.into();
-        // The whole history in one answer is deprecated and slow; it is paged (FACTS section 3).
-        params["excludeTurns"] = true.into();
-    }
-    if config.ephemeral && !matches!(origin, Origin::Resume(_)) {
-        params["ephemeral"] = true.into();
-    }
-    let method = match origin {
-        Origin::New => "thread/start",
-        Origin::Resume(_) => "thread/resume",
-        Origin::Fork { last_turn, .. } => {
-            if let Some(turn) = last_turn {
-                params["lastTurnId"] = turn.into();
-            }
-            "thread/fork"
-        }
-    };
-    let answer: Answer = connection.call(method, &params).await?;
-    Ok(Started {
-        id: answer.thread.id.into(),
-        policy: answer.policy.into(),
-    })
-}
-
 struct Opening<'a> {
     config: &'a ClientConfig,
     threads: &'a Arc<Threads>,
@@ -388,7 +351,7 @@ struct Opening<'a> {
 impl Opening<'_> {
     async fn open(&self, generation: u32) -> Result<(Arc<Connection>, ServerInfo), ConnectError> {
         let wire = self.config.transport.open().await.map_err(Arc::new)?;
-        let router = ThreadRouter::new(
+        let (router, find_out) = ThreadRouter::new(
             generation,
             Arc::clone(self.threads),
             self.approvals.clone(),
@@ -401,6 +364,7 @@ impl Opening<'_> {
             Arc::clone(self.counters),
             router,
         );
+        tokio::spawn(find_out.run(Arc::downgrade(&connection)));
         match self.shake_hands(&connection).await {
             Ok(info) => {
                 self.approvals.connected(&connection);
@@ -527,11 +491,13 @@ async fn supervise(
                     }
                     metrics::add(&inner.counters.restarts, 1);
                     for thread in inner.threads.all() {
-                        tokio::spawn(resume_thread(
+                        tokio::spawn(loading::load_again(
                             Arc::clone(&inner.threads),
                             inner.approvals.clone(),
                             Arc::clone(&connection),
                             thread,
+                            // Of a server that is no process of ours only the connection is known to be gone.
+                            death_now.status.is_none(),
                         ));
                     }
                     inner
@@ -542,50 +508,6 @@ async fn supervise(
                 }
                 Err(error) => failure = Some(error),
             }
-        }
-    }
-}
-
-/// Loads a thread again under a new generation.
-async fn resume_thread(
-    threads: Arc<Threads>,
-    approvals: Approvals,
-    connection: Arc<Connection>,
-    thread: Arc<Thread>,
-) {
-    let generation = connection.generation();
-    let old = thread.id();
-    // A thread without a turn is not on disk: there is nothing to resume and nothing to lose.
-    let origin = match thread.is_on_disk() {
-        true => Origin::Resume(&old),
-        false => Origin::New,
-    };
-    match start_thread(
-        &connection,
-        origin,
-        &thread.config,
-        thread.config.profile.model.as_deref(),
-    )
-    .await
-    {
-        Ok(started) => {
-            threads.remove(&old, &thread);
-            approvals.move_thread_hooks(&old, &started.id);
-            thread.resumed(Arc::clone(&started.id), started.policy, generation);
-            if !thread.is_closed() {
-                threads.insert(&thread);
-            }
-            thread.deliver(Event::Resumed {
-                generation,
-                thread: started.id,
-            });
-        }
-        // The next generation tries again.
-        Err(RpcError::Died { .. }) => {}
-        Err(error) => {
-            tracing::warn!(thread = %old, %error, "a thread could not be resumed");
-            thread.resume_failed(generation, error.clone());
-            thread.deliver(Event::ResumeFailed { error });
         }
     }
 }

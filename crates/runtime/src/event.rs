@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::item::{Item, ItemId, PlanStep};
 use crate::policy::EffectivePolicy;
+use crate::transcript::HistoryPage;
 
 /// A thread's id.
 pub type ThreadId = Arc<str>;
@@ -21,7 +22,8 @@ pub type TurnId = Arc<str>;
 /// One thing that happened on a thread.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// A turn began, by whoever's doing: this client, another one, a queue, a goal.
+    /// A turn began, by whoever's doing: this client, another one, a queue, a goal. Told again after
+    /// [`Event::CaughtUp`] of one that goes on.
     TurnStarted {
         /// The turn.
         turn: TurnId,
@@ -113,6 +115,13 @@ pub enum Event {
         /// The thread's id now.
         thread: ThreadId,
     },
+    /// What the server has of the thread's newest turns, after the connection was gone and the server
+    /// went on without it. Comes right after [`Event::Resumed`]; what follows may say again what is in it.
+    /// Turns before it stay as they were. Whether one runs is in it.
+    CaughtUp {
+        /// The turns, oldest first.
+        page: Arc<HistoryPage>,
+    },
     /// Resuming the thread failed; it stays closed until it is resumed by hand.
     ResumeFailed {
         /// Why.
@@ -122,6 +131,14 @@ pub enum Event {
     Gap {
         /// How many.
         missed: u64,
+    },
+    /// Something happened on the thread of an agent that this thread's started, or that one of those did
+    /// (FACTS section 7). It is no part of this thread's own turns.
+    OfAgent {
+        /// The agent's thread.
+        thread: ThreadId,
+        /// What happened there.
+        event: Box<Event>,
     },
     /// Something that this version does not know.
     Unknown {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
-use crate::event::Event;
+use crate::event::{Delta, Event, ThreadId};
 use crate::metrics::{self, Counters};
 
 /// Events in the queue from which on deltas are joined.
@@ -106,23 +106,20 @@ impl Mailbox {
 
 impl Queue {
     fn push(&mut self, event: Event) {
-        let event = match event {
-            Event::Delta(delta) => {
-                self.bytes += delta.text.len();
-                if self.events.len() >= JOIN_FROM
-                    && let Some(Event::Delta(last)) = self.events.back_mut()
-                    && (&last.item, last.part, &last.turn) == (&delta.item, delta.part, &delta.turn)
-                {
-                    last.text.push_str(&delta.text);
-                    if self.bytes > MAX_BYTES {
-                        self.leave_out();
-                    }
-                    return;
+        if let Some((thread, delta)) = delta_of(&event) {
+            self.bytes += delta.text.len();
+            if self.events.len() >= JOIN_FROM
+                && let Some((last_thread, last)) = self.events.back_mut().and_then(delta_of_mut)
+                && last_thread == thread
+                && (&last.item, last.part, &last.turn) == (&delta.item, delta.part, &delta.turn)
+            {
+                last.text.push_str(&delta.text);
+                if self.bytes > MAX_BYTES {
+                    self.leave_out();
                 }
-                Event::Delta(delta)
+                return;
             }
-            event => event,
-        };
+        }
         self.events.push_back(event);
         if self.bytes > MAX_BYTES || self.events.len() > MAX_EVENTS {
             self.leave_out();
@@ -140,12 +137,7 @@ impl Queue {
                     missed += earlier;
                     gaps += 1;
                 }
-                Event::TurnStarted { .. }
-                | Event::TurnCompleted { .. }
-                | Event::Disconnected(_)
-                | Event::Resumed { .. }
-                | Event::ResumeFailed { .. }
-                | Event::Closed { .. } => kept.push_back(event),
+                event if is_kept(&event) => kept.push_back(event),
                 _ => {}
             }
         }
@@ -156,6 +148,44 @@ impl Queue {
         self.events = kept;
         self.bytes = 0;
         tracing::warn!(missed, "a subscriber is too slow: events were left out");
+    }
+}
+
+/// A delta, and whose it is when it is an agent's.
+fn delta_of(event: &Event) -> Option<(Option<&ThreadId>, &Delta)> {
+    match event {
+        Event::Delta(delta) => Some((None, delta)),
+        Event::OfAgent { thread, event } => match &**event {
+            Event::Delta(delta) => Some((Some(thread), delta)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn delta_of_mut(event: &mut Event) -> Option<(Option<&ThreadId>, &mut Delta)> {
+    match event {
+        Event::Delta(delta) => Some((None, delta)),
+        Event::OfAgent { thread, event } => match &mut **event {
+            Event::Delta(delta) => Some((Some(thread), delta)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Somebody may wait for it.
+fn is_kept(event: &Event) -> bool {
+    match event {
+        Event::TurnStarted { .. }
+        | Event::TurnCompleted { .. }
+        | Event::Disconnected(_)
+        | Event::Resumed { .. }
+        | Event::CaughtUp { .. }
+        | Event::ResumeFailed { .. }
+        | Event::Closed { .. } => true,
+        Event::OfAgent { event, .. } => is_kept(event),
+        _ => false,
     }
 }
 
@@ -195,7 +225,7 @@ impl Subscription {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Delta, DeltaPart};
+    use crate::event::DeltaPart;
 
     fn delta(item: &str, text: &str) -> Event {
         Event::Delta(Delta {
@@ -226,6 +256,33 @@ mod tests {
         }
         assert_eq!(found, wanted);
         assert!(events <= JOIN_FROM + 2, "{events} events for 10,001 deltas");
+    }
+
+    #[tokio::test]
+    async fn deltas_of_an_agent_are_joined_with_those_of_the_same_thread_only() {
+        let (mailbox, mut subscription) = mailbox(Arc::default());
+        let of = |thread: &str, text: &str| Event::OfAgent {
+            thread: thread.into(),
+            event: Box::new(delta("a", text)),
+        };
+        for _ in 0..JOIN_FROM {
+            mailbox.push(delta("before", "x"));
+            mailbox.push(Event::Reverted);
+        }
+        for event in [of("c", "1"), of("c", "2"), of("d", "3"), delta("a", "4")] {
+            mailbox.push(event);
+        }
+        mailbox.close();
+        let mut found = Vec::new();
+        while let Some(event) = subscription.recv().await {
+            if let Some((thread, delta)) = delta_of(&event)
+                && &*delta.item == "a"
+            {
+                found.push((thread.map(ToString::to_string), delta.text.clone()));
+            }
+        }
+        let of = |thread: &str, text: &str| (Some(thread.to_owned()), text.to_owned());
+        assert_eq!(found, [of("c", "12"), of("d", "3"), (None, "4".to_owned())]);
     }
 
     #[tokio::test]

@@ -39,12 +39,12 @@ struct Inner {
 }
 
 impl Session {
-    pub(crate) fn new(client: Client, thread: Arc<Thread>, start_report: Vec<HookRecord>) -> Self {
-        let registration = client.approvals().add_thread_hooks(
-            &thread.id(),
-            &thread.config.profile.hooks,
-            Value::Null,
-        );
+    pub(crate) fn new(
+        client: Client,
+        thread: Arc<Thread>,
+        registration: Option<Registration>,
+        start_report: Vec<HookRecord>,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 client,

@@ -29,9 +29,11 @@ struct State {
     /// It has had a turn, so it is on disk and can be resumed (FACTS section 9).
     on_disk: bool,
     subscribers: Vec<Mailbox>,
-    /// Changes of files that are under way: a question about one does not say which files (FACTS
-    /// section 4).
-    changes: Vec<Arc<Item>>,
+    /// What is not to be told before something else is.
+    held: Option<(Mailbox, Subscription)>,
+    /// Changes of files that are under way, here and on the threads of agents: a question about one does not
+    /// say which files (FACTS section 4).
+    changes: Vec<(Option<ThreadId>, Arc<Item>)>,
 }
 
 /// Under which generation of the server the thread is loaded.
@@ -52,8 +54,10 @@ pub(crate) struct Turns {
     pub(crate) expected: Option<TurnId>,
     /// The turn that runs.
     pub(crate) running: Option<TurnId>,
-    /// The last turn that ended.
+    /// The last turn that ended, or was lost with its connection.
     pub(crate) ended: Option<TurnId>,
+    /// Counts how often what runs changed.
+    pub(crate) changes: u64,
 }
 
 impl Turns {
@@ -61,13 +65,17 @@ impl Turns {
     pub(crate) fn is_coming(&self) -> bool {
         self.running.is_none() && (self.starting > 0 || self.expected.is_some())
     }
+
+    /// The newest turn that is known.
+    pub(crate) fn last(&self) -> Option<&TurnId> {
+        self.running.as_ref().or(self.ended.as_ref())
+    }
 }
 
 impl Thread {
     pub(crate) fn new(
         id: ThreadId,
         config: SessionConfig,
-        policy: EffectivePolicy,
         generation: u32,
         on_disk: bool,
         counters: Arc<Counters>,
@@ -76,9 +84,10 @@ impl Thread {
             config,
             state: Mutex::new(State {
                 id,
-                policy,
+                policy: EffectivePolicy::default(),
                 on_disk,
                 subscribers: Vec::new(),
+                held: None,
                 changes: Vec::new(),
             }),
             loaded: watch::Sender::new(Loaded {
@@ -122,17 +131,32 @@ impl Thread {
     pub(crate) fn deliver(&self, event: Event) {
         self.note(&event);
         let mut state = self.lock();
-        let Some(last) = state.subscribers.len().checked_sub(1) else {
-            return;
-        };
-        let mut dead = false;
-        for subscriber in &state.subscribers[..last] {
-            dead |= !subscriber.push(event.clone());
+        match &state.held {
+            Some((held, _)) => {
+                held.push(event);
+            }
+            None => state.tell(event),
         }
-        // The last one takes the event itself: with one subscriber nothing is copied.
-        dead |= !state.subscribers[last].push(event);
-        if dead {
-            state.subscribers.retain(|subscriber| !subscriber.is_dead());
+    }
+
+    /// Keeps back what is delivered until [`release`](Self::release).
+    pub(crate) fn hold(&self) {
+        let mut state = self.lock();
+        if state.held.is_none() {
+            state.held = Some(mailbox::mailbox(Arc::clone(&self.counters)));
+        }
+    }
+
+    /// Tells subscribers `first`, and then what was kept back.
+    pub(crate) fn release(&self, first: Vec<Event>) {
+        let mut state = self.lock();
+        for event in first {
+            state.tell(event);
+        }
+        if let Some((_, mut held)) = state.held.take() {
+            while let Some(event) = held.try_recv() {
+                state.tell(event);
+            }
         }
     }
 
@@ -143,32 +167,50 @@ impl Thread {
                 self.turns.send_modify(|turns| {
                     turns.running = Some(Arc::clone(turn));
                     turns.expected = None;
+                    turns.changes += 1;
                 });
             }
             Event::TurnCompleted { turn, .. } => self.turns.send_modify(|turns| {
                 turns.running = None;
                 turns.expected = None;
                 turns.ended = Some(Arc::clone(turn));
+                turns.changes += 1;
             }),
             Event::Disconnected(_) => self.turns.send_modify(|turns| {
-                turns.ended = turns.running.take();
+                turns.ended = turns.running.take().or(turns.ended.take());
                 turns.expected = None;
+                turns.changes += 1;
             }),
             Event::PolicyChanged(policy) => self.lock().policy = policy.clone(),
+            _ => {}
+        }
+        match event {
+            Event::Disconnected(_) => self.lock().changes.clear(),
+            Event::OfAgent { thread, event } => self.note_changes(Some(thread), event),
+            event => self.note_changes(None, event),
+        }
+    }
+
+    /// Keeps what changes of files there are on this thread, or on an agent's.
+    fn note_changes(&self, thread: Option<&ThreadId>, event: &Event) {
+        match event {
             Event::ItemStarted { item, .. }
                 if matches!(item.detail, ItemDetail::FileChange { .. }) =>
             {
-                self.lock().changes.push(Arc::new(item.clone()));
+                let change = (thread.cloned(), Arc::new(item.clone()));
+                self.lock().changes.push(change);
             }
             Event::ItemCompleted { item, .. }
                 if matches!(item.detail, ItemDetail::FileChange { .. }) =>
             {
-                self.lock().changes.retain(|change| change.id != item.id);
+                self.lock()
+                    .changes
+                    .retain(|(of, change)| (of.as_ref(), &change.id) != (thread, &item.id));
+            }
+            Event::TurnCompleted { .. } => {
+                self.lock().changes.retain(|(of, _)| of.as_ref() != thread)
             }
             _ => {}
-        }
-        if matches!(event, Event::TurnCompleted { .. } | Event::Disconnected(_)) {
-            self.lock().changes.clear();
         }
     }
 
@@ -176,7 +218,9 @@ impl Thread {
     pub(crate) fn setting(&self, request: &Request) -> Setting {
         let state = self.lock();
         let item = request.item.as_ref();
+        let asks = Some(&request.thread).filter(|thread| **thread != state.id);
         Setting {
+            session: Arc::clone(&state.id),
             cwd: Some(match &*state.policy.cwd {
                 "" => self.config.cwd.clone(),
                 cwd => cwd.into(),
@@ -186,10 +230,22 @@ impl Thread {
                 state
                     .changes
                     .iter()
-                    .find(|change| change.id == *item)
-                    .cloned()
+                    .find(|(of, change)| of.as_ref() == asks && change.id == *item)
+                    .map(|(_, change)| Arc::clone(change))
             }),
         }
+    }
+
+    /// What the server said to be running, unless more was heard of that since there were so many changes; true
+    /// when it is news. To be called before [`resumed`](Self::resumed), after which callers rely on it.
+    pub(crate) fn found(&self, running: Option<TurnId>, changes: u64) -> bool {
+        self.turns.send_if_modified(|turns| {
+            let is_news = turns.changes == changes && running.is_some();
+            if is_news {
+                turns.running = running;
+            }
+            is_news
+        })
     }
 
     /// Loaded again, perhaps under another id.
@@ -246,6 +302,23 @@ impl Thread {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn tell(&mut self, event: Event) {
+        let Some(last) = self.subscribers.len().checked_sub(1) else {
+            return;
+        };
+        let mut dead = false;
+        for subscriber in &self.subscribers[..last] {
+            dead |= !subscriber.push(event.clone());
+        }
+        // The last one takes the event itself: with one subscriber nothing is copied.
+        dead |= !self.subscribers[last].push(event);
+        if dead {
+            self.subscribers.retain(|subscriber| !subscriber.is_dead());
+        }
     }
 }
 

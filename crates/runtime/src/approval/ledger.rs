@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::decision::Decision;
 use super::problem::FieldProblem;
 use super::request::Request;
+use crate::event::ThreadId;
 use crate::jsonrpc::Id;
 
 /// Identifies a question: a request id is only unique within one process of the server.
@@ -35,6 +36,8 @@ pub struct Entry {
     pub key: Key,
     /// What is asked.
     pub request: Arc<Request>,
+    /// The thread of the session that it belongs to: the one that asks, or the one whose agent asks.
+    pub session: ThreadId,
     /// When it arrived, in Unix milliseconds.
     pub opened_at_ms: i64,
     /// Counts up over all entries: the order of arrival.
@@ -126,7 +129,13 @@ impl Ledger {
 
     /// A request arrived. False when it is open already: the server repeats its open requests to a
     /// client that resumes a thread (FACTS section 4, "Pending request when").
-    pub fn arrive(&mut self, key: Key, request: Arc<Request>, now_ms: i64) -> bool {
+    pub fn arrive(
+        &mut self,
+        key: Key,
+        request: Arc<Request>,
+        session: ThreadId,
+        now_ms: i64,
+    ) -> bool {
         if self.open.contains_key(&key) {
             return false;
         }
@@ -134,6 +143,7 @@ impl Ledger {
         let entry = Entry {
             key: key.clone(),
             request,
+            session,
             opened_at_ms: now_ms,
             ordinal: self.opened,
             asked: false,
@@ -212,9 +222,9 @@ mod tests {
     #[test]
     fn the_first_decision_wins_and_later_ones_are_stale() {
         let mut ledger = Ledger::default();
-        assert!(ledger.arrive(key(1, 0), request(0, 0), 5));
+        assert!(ledger.arrive(key(1, 0), request(0, 0), "t0".into(), 5));
         assert!(
-            !ledger.arrive(key(1, 0), request(0, 0), 6),
+            !ledger.arrive(key(1, 0), request(0, 0), "t0".into(), 6),
             "a replayed request is the same question"
         );
         assert!(matches!(ledger.ask(&key(1, 0)), Some(Effect::Requested(_))));
@@ -227,7 +237,7 @@ mod tests {
     #[test]
     fn an_answer_that_is_not_offered_leaves_the_question_open() {
         let mut ledger = Ledger::default();
-        ledger.arrive(key(1, 0), request(0, 0), 5);
+        ledger.arrive(key(1, 0), request(0, 0), "t0".into(), 5);
         let rule = Decision::AllowByRule(vec!["rm".into()]);
         assert_eq!(
             ledger.decide(&key(1, 0), rule, person()).unwrap_err(),
@@ -295,7 +305,7 @@ mod tests {
                 let effects: Vec<Effect> = match input.clone() {
                     Input::Arrive { generation, id, thread, turn } => {
                         let key = key(generation, id);
-                        prop_assert_eq!(ledger.arrive(key.clone(), request(thread, turn), 0), open.insert(key));
+                        prop_assert_eq!(ledger.arrive(key.clone(), request(thread, turn), format!("t{thread}").into(), 0), open.insert(key));
                         vec![]
                     }
                     Input::Ask { generation, id } => ledger.ask(&key(generation, id)).into_iter().collect(),
@@ -326,7 +336,7 @@ mod tests {
                     }
                     Input::ThreadClosed { thread } => {
                         let thread = format!("t{thread}");
-                        ledger.settle(&Outcome::ThreadClosed, |entry| *entry.request.thread == *thread)
+                        ledger.settle(&Outcome::ThreadClosed, |entry| *entry.session == *thread)
                     }
                     Input::Died { generation } => {
                         ledger.settle(&Outcome::ServerDied, |entry| entry.key.generation == generation)

@@ -118,6 +118,8 @@ struct ThreadHooks {
 /// What a thread knows of a request besides what the request says.
 #[derive(Default)]
 pub(crate) struct Setting {
+    /// The thread of the session that it belongs to, whose hooks are asked.
+    pub(crate) session: ThreadId,
     pub(crate) cwd: Option<std::path::PathBuf>,
     pub(crate) model: Option<String>,
     /// The item that the request is about.
@@ -231,14 +233,16 @@ impl Approvals {
             state.tell(Notice::Denied(request));
             return;
         }
-        if !state
-            .ledger
-            .arrive(key.clone(), Arc::clone(&request), now_ms())
-        {
+        if !state.ledger.arrive(
+            key.clone(),
+            Arc::clone(&request),
+            Arc::clone(&setting.session),
+            now_ms(),
+        ) {
             return;
         }
         tracing::debug!(%key, thread = %request.thread, "a question arrived");
-        let hooks = state.hooks_of(&request.thread);
+        let hooks = state.hooks_of(&setting.session);
         let jobs = self
             .inner
             .jobs
@@ -262,7 +266,7 @@ impl Approvals {
                 _ => setting.cwd,
             },
             model: setting.model,
-            metadata: state.metadata_of(&request.thread),
+            metadata: state.metadata_of(&setting.session),
             item: request.about.clone(),
             request: Some(request),
             ..HookContext::new(Phase::PreToolUse)

@@ -107,6 +107,7 @@ impl Drop for Group {
 }
 
 #[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used, reason = "tests report by panicking")]
 mod tests {
     use std::process::Stdio;
 
