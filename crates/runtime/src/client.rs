@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
+use tracing::Instrument;
 
 use crate::approval::{Approvals, Outcome, Registration};
 use crate::connection::{Connection, Limits};
@@ -17,6 +18,7 @@ use crate::metrics::{self, Counters, Metrics};
 use crate::profile::SessionConfig;
 use crate::routing::ThreadRouter;
 use crate::session::Session;
+use crate::spans;
 use crate::supervisor::{ConnectionState, Death, RestartPolicy, STABLE_AFTER};
 use crate::thread::Thread;
 use crate::threads::Threads;
@@ -242,7 +244,7 @@ impl Client {
                 let on_disk = origin.thread().is_some();
                 let id = Arc::clone(&started.id);
                 let thread = Thread::new(id, config, generation, on_disk, counters);
-                thread.resumed(started.id, started.policy, generation);
+                thread.resumed(started.id, started.policy, &connection);
                 self.inner.threads.insert(&thread);
                 let registration = self.register(&thread);
                 (thread, registration)
@@ -350,6 +352,14 @@ struct Opening<'a> {
 
 impl Opening<'_> {
     async fn open(&self, generation: u32) -> Result<(Arc<Connection>, ServerInfo), ConnectError> {
+        let span = spans::connection(generation, self.config.transport.kind());
+        self.open_in_span(generation).instrument(span).await
+    }
+
+    async fn open_in_span(
+        &self,
+        generation: u32,
+    ) -> Result<(Arc<Connection>, ServerInfo), ConnectError> {
         let wire = self.config.transport.open().await.map_err(Arc::new)?;
         let (router, find_out) = ThreadRouter::new(
             generation,
@@ -364,9 +374,10 @@ impl Opening<'_> {
             Arc::clone(self.counters),
             router,
         );
-        tokio::spawn(find_out.run(Arc::downgrade(&connection)));
+        tokio::spawn(find_out.run(Arc::downgrade(&connection)).in_current_span());
         match self.shake_hands(&connection).await {
             Ok(info) => {
+                tracing::info!(version = %info.version, pid = connection.pid(), "connected");
                 self.approvals.connected(&connection);
                 Ok((connection, info))
             }
@@ -459,7 +470,15 @@ async fn supervise(
                     return;
                 }
             };
-            tracing::warn!(death = %death_now, attempt, ?delay, "the app-server ended and is started again");
+            let status = death_now.status.as_deref();
+            tracing::warn!(
+                generation = death_now.generation,
+                status,
+                attempt,
+                ?delay,
+                "the app-server ended and is started again"
+            );
+            tracing::debug!(death = %death_now, "how the app-server ended");
             inner.state.send_replace(ConnectionState::Restarting {
                 attempt,
                 death: Arc::clone(&death_now),
@@ -491,14 +510,15 @@ async fn supervise(
                     }
                     metrics::add(&inner.counters.restarts, 1);
                     for thread in inner.threads.all() {
-                        tokio::spawn(loading::load_again(
+                        let again = loading::load_again(
                             Arc::clone(&inner.threads),
                             inner.approvals.clone(),
                             Arc::clone(&connection),
                             thread,
                             // Of a server that is no process of ours only the connection is known to be gone.
                             death_now.status.is_none(),
-                        ));
+                        );
+                        tokio::spawn(again.instrument(connection.span().clone()));
                     }
                     inner
                         .state

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::io::AsyncRead;
 use tokio::sync::{Notify, Semaphore, oneshot};
+use tracing::{Instrument, Span};
 
 use crate::error::RpcError;
 use crate::jsonrpc::{self, ErrorObject, Frame, Id, Prefix};
@@ -76,6 +77,7 @@ pub(crate) struct Connection {
     ending: AtomicBool,
     told_to_end: Notify,
     pid: Option<u32>,
+    span: Span,
 }
 
 #[derive(Default)]
@@ -87,7 +89,7 @@ struct Pending {
 }
 
 impl Connection {
-    /// Starts reading.
+    /// Starts reading, in the span that it is opened in.
     pub(crate) fn open(
         wire: Wire,
         generation: u32,
@@ -104,18 +106,23 @@ impl Connection {
             ending: AtomicBool::new(false),
             told_to_end: Notify::new(),
             pid: wire.peer.pid(),
+            span: Span::current(),
         });
         let reader = Reader {
             connection: Arc::clone(&connection),
             counters,
             router,
         };
-        tokio::spawn(reader.run(wire.reader, wire.peer));
+        tokio::spawn(reader.run(wire.reader, wire.peer).in_current_span());
         connection
     }
 
     pub(crate) fn generation(&self) -> u32 {
         self.generation
+    }
+
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
     }
 
     pub(crate) fn pid(&self) -> Option<u32> {
@@ -219,7 +226,8 @@ impl Connection {
 
     fn settle(&self, id: &Id, answer: impl FnOnce(&'static str) -> Answer) {
         let Id::Number(number) = id else {
-            tracing::warn!(%id, "an answer to a request that was never made");
+            tracing::warn!("an answer to a request that was never made");
+            tracing::debug!(%id, "its id");
             return;
         };
         let waiting = self.lock().waiting.remove(number);
@@ -319,7 +327,8 @@ impl<R: Router> Reader<R> {
             // Said and skipped, as the server itself does with ours (FACTS section 1).
             Err(error) => {
                 metrics::add(&self.counters.malformed, 1);
-                tracing::warn!(%error, bytes = line.len(), "a line from the app-server was dropped")
+                tracing::warn!(bytes = line.len(), "a line from the app-server was dropped");
+                tracing::debug!(%error, "why it was dropped");
             }
         }
     }

@@ -5,6 +5,9 @@
 //! goes through the [`approval`] loop: [`hooks`] first, then whoever is asked, and every question
 //! gets one answer.
 //!
+//! What happens is logged with `tracing`, in spans that name the connection, the thread and the turn. Up to the
+//! level of info nothing that anybody said is in it; at debug it is. Secrets are not logged.
+//!
 //! No UI and no Tauri here: any Rust program can use this crate.
 
 pub mod approval;
@@ -28,6 +31,7 @@ pub mod profile;
 mod protocol;
 mod routing;
 pub mod session;
+mod spans;
 pub mod supervisor;
 mod thread;
 mod thread_actions;

@@ -116,7 +116,7 @@ pub(crate) async fn resume(
         false => None,
     };
     thread.found(running, changes);
-    thread.resumed(started.id, started.policy, connection.generation());
+    thread.resumed(started.id, started.policy, connection);
     Ok(())
 }
 
@@ -148,6 +148,7 @@ pub(crate) async fn load_again(
         let turns = turns.borrow();
         (turns.changes, turns.last().cloned())
     };
+    thread.belongs_to(&connection);
     // What happens from here on is told after what was missed.
     thread.hold();
     let model = thread.config.profile.model.as_deref();
@@ -187,7 +188,7 @@ pub(crate) async fn load_again(
                 let at_ms = started_at_ms(&told, &turn);
                 told.push(Event::TurnStarted { turn, at_ms });
             }
-            thread.resumed(Arc::clone(&id), started.policy, generation);
+            thread.resumed(Arc::clone(&id), started.policy, &connection);
             approvals.move_thread_hooks(&old, &id);
             if !thread.is_closed() {
                 threads.rename(&old, &thread);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tracing::Instrument;
 
 use crate::approval::Registration;
 use crate::client::Client;
@@ -240,14 +241,15 @@ impl Session {
         }
         let (session, prompt) = (self.clone(), prompt.clone());
         let (tx, rx) = tokio::sync::oneshot::channel();
-        tokio::spawn(async move {
+        let start = async move {
             let started = session.start_turn(&prompt).await.map(|turn| Started {
                 session,
                 turn: Some(turn),
             });
             // Unread, it is dropped: here, or with the channel.
             let _ = tx.send(started);
-        });
+        };
+        tokio::spawn(start.instrument(self.inner.thread.span()));
         match rx.await {
             Ok(Ok(mut started)) => match started.turn.take() {
                 Some(turn) => Ok(turn),
@@ -263,12 +265,15 @@ impl Session {
         let (session, turn) = (self.clone(), Arc::clone(turn));
         // Without an executor there is nobody left to interrupt for.
         if let Ok(executor) = tokio::runtime::Handle::try_current() {
-            executor.spawn(async move {
-                let interrupted = tokio::time::timeout(INTERRUPT_LIMIT, session.interrupt_turn(&turn)).await;
+            let span = self.inner.thread.span();
+            let interrupt = async move {
+                let interrupted =
+                    tokio::time::timeout(INTERRUPT_LIMIT, session.interrupt_turn(&turn)).await;
                 if let Ok(Err(error)) = interrupted {
                     tracing::debug!(%turn, %error, "a turn that nobody waits for could not be stopped");
                 }
-            });
+            };
+            executor.spawn(interrupt.instrument(span));
         }
     }
 

@@ -4,15 +4,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
+use tracing::Span;
 
 use crate::approval::{Request, Setting};
+use crate::connection::Connection;
 use crate::error::RpcError;
-use crate::event::{Event, ThreadId, TurnId};
+use crate::event::{Event, ThreadId, TurnId, TurnOutcome};
 use crate::item::{Item, ItemDetail};
 use crate::mailbox::{self, Mailbox, Subscription};
 use crate::metrics::Counters;
 use crate::policy::EffectivePolicy;
 use crate::profile::SessionConfig;
+use crate::spans;
 
 pub(crate) struct Thread {
     pub(crate) config: SessionConfig,
@@ -29,6 +32,9 @@ struct State {
     /// It has had a turn, so it is on disk and can be resumed (FACTS section 9).
     on_disk: bool,
     subscribers: Vec<Mailbox>,
+    /// What its log lines, and those of the turn that runs, belong to.
+    span: Span,
+    turn_span: Span,
     /// What is not to be told before something else is.
     held: Option<(Mailbox, Subscription)>,
     /// Changes of files that are under way, here and on the threads of agents: a question about one does not
@@ -87,6 +93,8 @@ impl Thread {
                 policy: EffectivePolicy::default(),
                 on_disk,
                 subscribers: Vec::new(),
+                span: Span::none(),
+                turn_span: Span::none(),
                 held: None,
                 changes: Vec::new(),
             }),
@@ -163,24 +171,34 @@ impl Thread {
     fn note(&self, event: &Event) {
         match event {
             Event::TurnStarted { turn, .. } => {
-                self.lock().on_disk = true;
+                self.begins(turn);
                 self.turns.send_modify(|turns| {
                     turns.running = Some(Arc::clone(turn));
                     turns.expected = None;
                     turns.changes += 1;
                 });
             }
-            Event::TurnCompleted { turn, .. } => self.turns.send_modify(|turns| {
-                turns.running = None;
-                turns.expected = None;
-                turns.ended = Some(Arc::clone(turn));
-                turns.changes += 1;
-            }),
-            Event::Disconnected(_) => self.turns.send_modify(|turns| {
-                turns.ended = turns.running.take().or(turns.ended.take());
-                turns.expected = None;
-                turns.changes += 1;
-            }),
+            Event::TurnCompleted { turn, outcome, .. } => {
+                self.ends(match outcome {
+                    TurnOutcome::Completed => "completed",
+                    TurnOutcome::Interrupted => "interrupted",
+                    TurnOutcome::Failed(_) => "failed",
+                });
+                self.turns.send_modify(|turns| {
+                    turns.running = None;
+                    turns.expected = None;
+                    turns.ended = Some(Arc::clone(turn));
+                    turns.changes += 1;
+                });
+            }
+            Event::Disconnected(_) => {
+                self.ends("lost");
+                self.turns.send_modify(|turns| {
+                    turns.ended = turns.running.take().or(turns.ended.take());
+                    turns.expected = None;
+                    turns.changes += 1;
+                });
+            }
             Event::PolicyChanged(policy) => self.lock().policy = policy.clone(),
             _ => {}
         }
@@ -189,6 +207,38 @@ impl Thread {
             Event::OfAgent { thread, event } => self.note_changes(Some(thread), event),
             event => self.note_changes(None, event),
         }
+    }
+
+    fn begins(&self, turn: &TurnId) {
+        let span = {
+            let mut state = self.lock();
+            state.on_disk = true;
+            state.turn_span = spans::turn(&state.span, turn);
+            state.turn_span.clone()
+        };
+        span.in_scope(|| tracing::info!("a turn runs"));
+    }
+
+    fn ends(&self, how: &'static str) {
+        let span = std::mem::replace(&mut self.lock().turn_span, Span::none());
+        if !span.is_none() {
+            span.in_scope(|| tracing::info!(how, "the turn is over"));
+        }
+    }
+
+    /// What log lines about it belong to: the turn that runs, or the thread.
+    pub(crate) fn span(&self) -> Span {
+        let state = self.lock();
+        match state.turn_span.is_none() {
+            true => state.span.clone(),
+            false => state.turn_span.clone(),
+        }
+    }
+
+    /// Log lines about it belong to this connection from now on.
+    pub(crate) fn belongs_to(&self, connection: &Connection) {
+        let mut state = self.lock();
+        state.span = spans::thread(connection.span(), &state.id);
     }
 
     /// Keeps what changes of files there are on this thread, or on an agent's.
@@ -239,24 +289,34 @@ impl Thread {
     /// What the server said to be running, unless more was heard of that since there were so many changes; true
     /// when it is news. To be called before [`resumed`](Self::resumed), after which callers rely on it.
     pub(crate) fn found(&self, running: Option<TurnId>, changes: u64) -> bool {
-        self.turns.send_if_modified(|turns| {
+        let begun = running.clone();
+        let is_news = self.turns.send_if_modified(|turns| {
             let is_news = turns.changes == changes && running.is_some();
             if is_news {
                 turns.running = running;
             }
             is_news
-        })
+        });
+        if let Some(turn) = begun.filter(|_| is_news) {
+            self.begins(&turn);
+        }
+        is_news
     }
 
     /// Loaded again, perhaps under another id.
-    pub(crate) fn resumed(&self, id: ThreadId, policy: EffectivePolicy, generation: u32) {
-        {
+    pub(crate) fn resumed(&self, id: ThreadId, policy: EffectivePolicy, connection: &Connection) {
+        let span = {
             let mut state = self.lock();
+            if state.span.is_none() || state.id != id {
+                state.span = spans::thread(connection.span(), &id);
+            }
             state.id = id;
             state.policy = policy;
-        }
+            state.span.clone()
+        };
+        span.in_scope(|| tracing::info!("a thread is loaded"));
         self.loaded.send_replace(Loaded {
-            generation,
+            generation: connection.generation(),
             failure: None,
         });
     }

@@ -3,7 +3,6 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
-#[allow(dead_code, reason = "each test file uses its part")]
 mod reach;
 mod support;
 

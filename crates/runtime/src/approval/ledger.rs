@@ -66,6 +66,23 @@ pub enum Outcome {
     ServerDied,
 }
 
+impl Outcome {
+    /// Which, for logs.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Outcome::Answered { by, .. } => match by {
+                By::Person(_) => "answered by a person",
+                By::Hook(_) => "answered by a hook",
+                By::Nobody => "denied for want of an answer",
+            },
+            Outcome::Elsewhere => "resolved elsewhere",
+            Outcome::TurnEnded => "its turn ended",
+            Outcome::ThreadClosed => "its thread was closed",
+            Outcome::ServerDied => "the server died",
+        }
+    }
+}
+
 /// Who answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum By {

@@ -36,6 +36,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot};
+use tracing::Instrument;
 
 pub use decision::Decision;
 pub use elicitation::{Elicitation, ToolRequest};
@@ -241,7 +242,8 @@ impl Approvals {
         ) {
             return;
         }
-        tracing::debug!(%key, thread = %request.thread, "a question arrived");
+        let turn = request.turn.as_deref();
+        tracing::info!(%key, thread = %request.thread, turn, method = request.method, "a question arrived");
         let hooks = state.hooks_of(&setting.session);
         let jobs = self
             .inner
@@ -349,6 +351,9 @@ impl State {
                 }
                 Effect::Requested(entry) => self.tell(Notice::Requested(entry)),
                 Effect::Resolved(entry, outcome) => {
+                    let (key, thread) = (&entry.key, &entry.request.thread);
+                    let turn = entry.request.turn.as_deref();
+                    tracing::info!(%key, %thread, turn, outcome = outcome.kind(), "a question is settled");
                     self.deciding.remove(&entry.key);
                     self.tell(Notice::Resolved(entry, outcome));
                 }
@@ -394,7 +399,13 @@ impl Drop for Registration {
 /// Takes requests as they come and lets hooks decide on each in a task of its own.
 async fn approval_loop(approvals: Weak<Inner>, mut jobs: mpsc::UnboundedReceiver<Job>) {
     while let Some(job) = jobs.recv().await {
-        tokio::spawn(decide_by_hooks(approvals.clone(), job));
+        let span = tracing::info_span!(
+            "question",
+            key = %job.key,
+            thread = job.context.thread.as_deref(),
+            turn = job.context.turn.as_deref(),
+        );
+        tokio::spawn(decide_by_hooks(approvals.clone(), job).instrument(span));
     }
 }
 

@@ -121,7 +121,8 @@ impl Runner {
                 // A decision in another name was taken apart above.
                 Verdict::Pass | Verdict::DecideAs { .. } => {}
                 Verdict::Block { reason } => {
-                    tracing::info!(hook = hook.name(), reason, "a tool use was blocked");
+                    tracing::info!(hook = hook.name(), "a tool use was blocked");
+                    tracing::debug!(reason, "why it was blocked");
                     self.record(&hook, context.phase, Deed::Blocked { reason });
                     let hook = hook.name().to_owned();
                     return ToolVerdict::Decided {
@@ -247,7 +248,8 @@ impl Runner {
     }
 
     fn issue(&mut self, hook: &Arc<dyn Hook>, phase: Phase, problem: &str) {
-        tracing::warn!(hook = hook.name(), ?phase, problem, "a hook failed");
+        tracing::warn!(hook = hook.name(), ?phase, "a hook failed");
+        tracing::debug!(problem, "why it failed");
         let problem = problem.to_owned();
         self.record(hook, phase, Deed::Failed { problem });
     }

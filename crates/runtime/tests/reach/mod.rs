@@ -1,4 +1,9 @@
 //! The real app-server within reach of each transport.
+#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    clippy::print_stdout,
+    reason = "one process tells another that it is there"
+)]
 
 mod ssh;
 
@@ -161,6 +166,10 @@ impl Host {
 
     pub(crate) fn port(&self) -> u16 {
         self.way.port
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        &self.way.token
     }
 
     pub(crate) fn module(&self) -> &'static str {

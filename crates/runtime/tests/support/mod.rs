@@ -179,6 +179,10 @@ impl Person {
         }
     }
 
+    pub(crate) fn approvals(&self) -> &Approvals {
+        &self.approvals
+    }
+
     pub(crate) async fn notice(&mut self) -> Notice {
         within("a notice", self.notices.recv()).await.unwrap()
     }
