@@ -5,17 +5,19 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::approval::Approvals;
 use crate::connection::Connection;
 use crate::error::RpcError;
 use crate::event::{Event, ThreadId, ThreadStatus, TurnId};
 use crate::history;
+use crate::item::ItemDetail;
 use crate::policy::{EffectivePolicy, WirePolicy};
 use crate::profile::SessionConfig;
 use crate::protocol::WireStatus;
 use crate::thread::Thread;
-use crate::threads::Threads;
+use crate::threads::{Found, Threads};
 use crate::transcript::HistoryPage;
 
 /// Turns in a page, and pages that are read at most to find out what was missed.
@@ -149,6 +151,7 @@ pub(crate) async fn load_again(
         (turns.changes, turns.last().cloned())
     };
     thread.belongs_to(&connection);
+    let mut agents = thread.take_agents();
     // What happens from here on is told after what was missed.
     thread.hold();
     let model = thread.config.profile.model.as_deref();
@@ -173,6 +176,8 @@ pub(crate) async fn load_again(
                     if started.is_active {
                         now = Some(running(&page));
                     }
+                    let begun = begun_agents(&page);
+                    agents.extend(begun.filter(|id| matches!(threads.find(id), Found::Unknown)));
                     let page = Arc::new(page);
                     told.push(Event::CaughtUp { page });
                 }
@@ -188,6 +193,20 @@ pub(crate) async fn load_again(
                 let at_ms = started_at_ms(&told, &turn);
                 told.push(Event::TurnStarted { turn, at_ms });
             }
+            if went_on {
+                for agent in agents {
+                    if let Some(page) = listen_to_agent(&connection, &agent).await {
+                        if page.turns.iter().any(|turn| turn.outcome.is_none()) {
+                            thread.agent_runs(&agent);
+                        }
+                        let page = Arc::new(page);
+                        told.push(Event::OfAgent {
+                            thread: agent,
+                            event: Box::new(Event::CaughtUp { page }),
+                        });
+                    }
+                }
+            }
             thread.resumed(Arc::clone(&id), started.policy, &connection);
             approvals.move_thread_hooks(&old, &id);
             if !thread.is_closed() {
@@ -202,6 +221,34 @@ pub(crate) async fn load_again(
             tracing::debug!(thread = %old, %error, "why a thread could not be resumed");
             thread.resume_failed(generation, error.clone());
             thread.release(vec![Event::ResumeFailed { error }]);
+        }
+    }
+}
+
+/// The threads of agents that were started in a page.
+fn begun_agents(page: &HistoryPage) -> impl Iterator<Item = ThreadId> {
+    page.items.iter().flat_map(|(_, item)| {
+        let children: &[String] = match &item.detail {
+            ItemDetail::Tool(tool) => &tool.child_threads,
+            _ => &[],
+        };
+        children.iter().map(|id| ThreadId::from(id.as_str()))
+    })
+}
+
+/// Has an agent's thread told to this connection: loading the thread that started it does not. Its open question
+/// follows (FACTS section 4). Gives its last turn, or nothing when it is gone.
+async fn listen_to_agent(connection: &Connection, agent: &str) -> Option<HistoryPage> {
+    let listen = async {
+        let params = json!({"threadId": agent, "excludeTurns": true});
+        connection.call_raw("thread/resume", &params).await?;
+        history::page(connection, agent, None, 1).await
+    };
+    match listen.await {
+        Ok((page, _)) => Some(page),
+        Err(error) => {
+            tracing::debug!(thread = agent, %error, "an agent's thread is not heard any more");
+            None
         }
     }
 }

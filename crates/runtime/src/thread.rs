@@ -1,5 +1,6 @@
 //! A thread that this client holds open: who listens, what runs, under which generation it is loaded.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -40,6 +41,8 @@ struct State {
     /// Changes of files that are under way, here and on the threads of agents: a question about one does not
     /// say which files (FACTS section 4).
     changes: Vec<(Option<ThreadId>, Arc<Item>)>,
+    /// Threads of agents on which a turn runs.
+    agents: BTreeSet<ThreadId>,
 }
 
 /// Under which generation of the server the thread is loaded.
@@ -97,6 +100,7 @@ impl Thread {
                 turn_span: Span::none(),
                 held: None,
                 changes: Vec::new(),
+                agents: BTreeSet::new(),
             }),
             loaded: watch::Sender::new(Loaded {
                 generation,
@@ -204,7 +208,16 @@ impl Thread {
         }
         match event {
             Event::Disconnected(_) => self.lock().changes.clear(),
-            Event::OfAgent { thread, event } => self.note_changes(Some(thread), event),
+            Event::OfAgent { thread, event } => {
+                match &**event {
+                    Event::TurnStarted { .. } => self.agent_runs(thread),
+                    Event::TurnCompleted { .. } => {
+                        self.lock().agents.remove(thread);
+                    }
+                    _ => {}
+                }
+                self.note_changes(Some(thread), event);
+            }
             event => self.note_changes(None, event),
         }
     }
@@ -239,6 +252,15 @@ impl Thread {
     pub(crate) fn belongs_to(&self, connection: &Connection) {
         let mut state = self.lock();
         state.span = spans::thread(connection.span(), &state.id);
+    }
+
+    pub(crate) fn agent_runs(&self, agent: &ThreadId) {
+        self.lock().agents.insert(Arc::clone(agent));
+    }
+
+    /// Threads of agents on which a turn ran when they were last heard of. From now on none does.
+    pub(crate) fn take_agents(&self) -> BTreeSet<ThreadId> {
+        std::mem::take(&mut self.lock().agents)
     }
 
     /// Keeps what changes of files there are on this thread, or on an agent's.

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
 mod reach;
+#[path = "support/spawning.rs"]
+mod spawning;
 mod support;
 
 use std::sync::Arc;
@@ -34,9 +36,13 @@ struct Far {
 
 impl Far {
     async fn new() -> Self {
-        let host = Host::start(Kind::WebSocket).await;
+        Self::to(Host::start(Kind::WebSocket).await, HookSet::default()).await
+    }
+
+    async fn to(host: Host, hooks: HookSet) -> Self {
         let proxy = Cuttable::before(host.port()).await;
         let mut config = host.config();
+        config.hooks = hooks;
         let Transport::WebSocket(spec) = &mut config.transport else {
             unreachable!("it is one")
         };
@@ -276,6 +282,45 @@ async fn i2_a_question_open_on_a_thread_that_is_resumed_is_asked_of_its_hooks_on
     .await;
     assert_eq!(ended, (turn, TurnOutcome::Interrupted));
     assert!(!resumed.is_busy());
+}
+
+/// The agents that a session's agent started go on as well, and what they ask is asked again.
+#[tokio::test]
+async fn i4_an_agents_question_survives_a_cut_connection_and_is_asked_again_once() {
+    let mut host = Host::start(Kind::WebSocket).await;
+    let options = HomeOptions {
+        request_max_retries: Some(0),
+        stream_max_retries: Some(0),
+        ..HomeOptions::default()
+    };
+    let home = host.place.cwd.parent().unwrap().join("home");
+    CodexHome::write(&home, &spawning::serve().await, &options).unwrap();
+    host.kill_server();
+    host.start_server().await;
+    let mut far = Far::to(host, HookSet::default().with(AskPerson)).await;
+    let mut person = Person::at(far.session.client());
+    far.turn("agent: run: echo made >> made.txt").await;
+    let first = person.asked().await;
+    assert_ne!(first.request.thread, far.session.thread_id());
+    far.cut().await;
+    person.resolved().await;
+    far.proxy.refuse(false);
+    let again = person.asked().await;
+    assert_eq!(again.request.item, first.request.item);
+    assert_eq!(again.request.thread, first.request.thread);
+    assert_eq!(again.session, far.session.thread_id());
+    person.answer(&again, Decision::Allow);
+    far.event("the end of the agent's turn", |event| match event {
+        Event::OfAgent { event, .. } => {
+            matches!(**event, Event::TurnCompleted { .. }).then_some(())
+        }
+        _ => None,
+    })
+    .await;
+    assert_eq!(
+        std::fs::read_to_string(far.host.place.file("made.txt")).unwrap(),
+        "made\n"
+    );
 }
 
 #[tokio::test]
