@@ -375,10 +375,11 @@ impl Opening<'_> {
             router,
         );
         tokio::spawn(find_out.run(Arc::downgrade(&connection)).in_current_span());
+        // A request may come on the heels of the handshake's answer.
+        self.approvals.connected(&connection);
         match self.shake_hands(&connection).await {
             Ok(info) => {
                 tracing::info!(version = %info.version, pid = connection.pid(), "connected");
-                self.approvals.connected(&connection);
                 Ok((connection, info))
             }
             Err(error) => {

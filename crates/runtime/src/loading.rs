@@ -153,7 +153,7 @@ pub(crate) async fn load_again(
     thread.belongs_to(&connection);
     let mut agents = thread.take_agents();
     // What happens from here on is told after what was missed.
-    thread.hold();
+    thread.hold(generation);
     let model = thread.config.profile.model.as_deref();
     let loaded = match start(&connection, origin, &thread.config, model).await {
         Ok(started) if went_on && matches!(origin, Origin::Resume(_)) => {
@@ -207,20 +207,24 @@ pub(crate) async fn load_again(
                     }
                 }
             }
-            thread.resumed(Arc::clone(&id), started.policy, &connection);
+            if !thread.resumed(Arc::clone(&id), started.policy, &connection) {
+                thread.release(generation, Vec::new());
+                return;
+            }
             approvals.move_thread_hooks(&old, &id);
             if !thread.is_closed() {
                 threads.rename(&old, &thread);
             }
-            thread.release(told);
+            thread.release(generation, told);
         }
         // The next generation tries again.
-        Err(RpcError::Died { .. }) => thread.release(Vec::new()),
+        Err(RpcError::Died { .. }) => thread.release(generation, Vec::new()),
         Err(error) => {
             tracing::warn!(thread = %old, error = error.kind(), "a thread could not be resumed");
             tracing::debug!(thread = %old, %error, "why a thread could not be resumed");
-            thread.resume_failed(generation, error.clone());
-            thread.release(vec![Event::ResumeFailed { error }]);
+            let failed = thread.resume_failed(generation, error.clone());
+            let told = failed.then_some(Event::ResumeFailed { error });
+            thread.release(generation, told.into_iter().collect());
         }
     }
 }

@@ -36,13 +36,25 @@ struct State {
     /// What its log lines, and those of the turn that runs, belong to.
     span: Span,
     turn_span: Span,
-    /// What is not to be told before something else is.
-    held: Option<(Mailbox, Subscription)>,
+    /// The generation that the thread is loaded under, and the last one that died.
+    generation: u32,
+    died: u32,
+    /// Something was told since that death.
+    heard: bool,
+    /// What is not to be told before the thread is loaded again.
+    held: Option<Held>,
     /// Changes of files that are under way, here and on the threads of agents: a question about one does not
     /// say which files (FACTS section 4).
     changes: Vec<(Option<ThreadId>, Arc<Item>)>,
     /// Threads of agents on which a turn runs.
     agents: BTreeSet<ThreadId>,
+}
+
+/// What is kept back while a generation loads the thread.
+struct Held {
+    generation: u32,
+    into: Mailbox,
+    events: Subscription,
 }
 
 /// Under which generation of the server the thread is loaded.
@@ -67,6 +79,8 @@ pub(crate) struct Turns {
     pub(crate) ended: Option<TurnId>,
     /// Counts how often what runs changed.
     pub(crate) changes: u64,
+    /// How often the server died.
+    deaths: u64,
 }
 
 impl Turns {
@@ -98,6 +112,9 @@ impl Thread {
                 subscribers: Vec::new(),
                 span: Span::none(),
                 turn_span: Span::none(),
+                generation,
+                died: 0,
+                heard: true,
                 held: None,
                 changes: Vec::new(),
                 agents: BTreeSet::new(),
@@ -141,34 +158,59 @@ impl Thread {
 
     /// Gives an event to every subscriber, after taking from it what this thread keeps.
     pub(crate) fn deliver(&self, event: Event) {
+        if let Event::Disconnected(death) = &event {
+            let mut state = self.lock();
+            // A generation that was given up in its handshake may take its time to end.
+            if death.generation < state.generation {
+                return;
+            }
+            state.died = death.generation;
+            // A death is no news when nothing was heard since the one before.
+            if !std::mem::replace(&mut state.heard, false) {
+                return;
+            }
+        } else {
+            self.lock().heard = true;
+        }
         self.note(&event);
         let mut state = self.lock();
         match &state.held {
-            Some((held, _)) => {
-                held.push(event);
+            Some(held) => {
+                held.into.push(event);
             }
             None => state.tell(event),
         }
     }
 
-    /// Keeps back what is delivered until [`release`](Self::release).
-    pub(crate) fn hold(&self) {
+    /// Keeps back what is delivered until this generation [releases](Self::release) it.
+    pub(crate) fn hold(&self, generation: u32) {
         let mut state = self.lock();
-        if state.held.is_none() {
-            state.held = Some(mailbox::mailbox(Arc::clone(&self.counters)));
+        match &mut state.held {
+            Some(held) => held.generation = generation,
+            None => {
+                let (into, events) = mailbox::mailbox(Arc::clone(&self.counters));
+                state.held = Some(Held {
+                    generation,
+                    into,
+                    events,
+                });
+            }
         }
     }
 
-    /// Tells subscribers `first`, and then what was kept back.
-    pub(crate) fn release(&self, first: Vec<Event>) {
+    /// Tells subscribers `first`, and then what was kept back. Nothing of it when a later generation loads the thread
+    /// by now: what there is to tell is that one's.
+    pub(crate) fn release(&self, generation: u32, first: Vec<Event>) {
         let mut state = self.lock();
+        let Some(mut held) = state.held.take_if(|held| held.generation == generation) else {
+            return;
+        };
         for event in first {
+            state.heard = true;
             state.tell(event);
         }
-        if let Some((_, mut held)) = state.held.take() {
-            while let Some(event) = held.try_recv() {
-                state.tell(event);
-            }
+        while let Some(event) = held.events.try_recv() {
+            state.tell(event);
         }
     }
 
@@ -201,6 +243,7 @@ impl Thread {
                     turns.ended = turns.running.take().or(turns.ended.take());
                     turns.expected = None;
                     turns.changes += 1;
+                    turns.deaths += 1;
                 });
             }
             Event::PolicyChanged(policy) => self.lock().policy = policy.clone(),
@@ -325,10 +368,20 @@ impl Thread {
         is_news
     }
 
-    /// Loaded again, perhaps under another id.
-    pub(crate) fn resumed(&self, id: ThreadId, policy: EffectivePolicy, connection: &Connection) {
+    /// Loaded again, perhaps under another id. False when that server is dead by now: the next generation tries
+    /// again.
+    pub(crate) fn resumed(
+        &self,
+        id: ThreadId,
+        policy: EffectivePolicy,
+        connection: &Connection,
+    ) -> bool {
         let span = {
             let mut state = self.lock();
+            if state.died >= connection.generation() {
+                return false;
+            }
+            state.generation = connection.generation();
             if state.span.is_none() || state.id != id {
                 state.span = spans::thread(connection.span(), &id);
             }
@@ -341,13 +394,19 @@ impl Thread {
             generation: connection.generation(),
             failure: None,
         });
+        true
     }
 
-    pub(crate) fn resume_failed(&self, generation: u32, error: RpcError) {
+    /// The server could not load it. False, and nothing happens, when that server is dead by now.
+    pub(crate) fn resume_failed(&self, generation: u32, error: RpcError) -> bool {
+        if self.lock().died >= generation {
+            return false;
+        }
         self.loaded.send_replace(Loaded {
             generation,
             failure: Some(error),
         });
+        true
     }
 
     /// Waits until the thread is loaded under `generation` or a later one.
@@ -373,6 +432,7 @@ impl Thread {
         self.turns.send_modify(|turns| turns.starting += 1);
         Starting {
             thread: Arc::clone(self),
+            deaths: self.turns.borrow().deaths,
         }
     }
 
@@ -407,14 +467,19 @@ impl State {
 /// A `turn/start` under way.
 pub(crate) struct Starting {
     thread: Arc<Thread>,
+    /// How often the server had died before.
+    deaths: u64,
 }
 
 impl Starting {
     /// The server took it. It may be a turn that runs already: then the prompt joins that one (FACTS
-    /// section 3).
+    /// section 3). Nothing comes of a promise whose server died before it was learnt of here.
     pub(crate) fn accepted(self, turn: &TurnId) {
         self.thread.turns.send_modify(|turns| {
-            if turns.running.as_ref() != Some(turn) && turns.ended.as_ref() != Some(turn) {
+            if turns.deaths == self.deaths
+                && turns.running.as_ref() != Some(turn)
+                && turns.ended.as_ref() != Some(turn)
+            {
                 turns.expected = Some(Arc::clone(turn));
             }
         });
