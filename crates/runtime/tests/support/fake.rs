@@ -18,10 +18,15 @@ use tokio::sync::mpsc;
 
 use super::support::within;
 
+/// What the client says.
+pub(crate) type FrameLines = Lines<BufReader<ReadHalf<DuplexStream>>>;
+/// What it is told.
+pub(crate) type FrameWriter = WriteHalf<DuplexStream>;
+
 /// The server's end of a connection.
 pub(crate) struct Fake {
-    lines: Lines<BufReader<ReadHalf<DuplexStream>>>,
-    writer: WriteHalf<DuplexStream>,
+    lines: FrameLines,
+    writer: FrameWriter,
 }
 
 /// What opening a thread is answered with.
@@ -73,6 +78,11 @@ impl Fake {
             lines: BufReader::new(reader).lines(),
             writer,
         }
+    }
+
+    /// Its two halves, for a server of another kind.
+    pub(crate) fn into_halves(self) -> (FrameLines, FrameWriter) {
+        (self.lines, self.writer)
     }
 
     /// The next frame of the client.
