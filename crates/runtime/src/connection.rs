@@ -30,7 +30,7 @@ use crate::transport::{Peer, Wire};
 const MAX_IN_FLIGHT: usize = 32;
 
 /// Enough to tell from the beginning of a longer line who waits for it.
-const MIN_LINE_BYTES: usize = 4_096;
+pub(crate) const MIN_LINE_BYTES: usize = 4_096;
 
 /// Where a connection's incoming traffic goes. Called by the reader, so nothing here may wait.
 pub(crate) trait Router: Send + 'static {
@@ -154,6 +154,7 @@ impl Connection {
     async fn exchange<P: Serialize>(&self, method: &'static str, params: &P) -> Answer {
         // The semaphore is never closed, so an error here cannot be.
         let _permit = self.in_flight.acquire().await;
+        self.outbox.room().await;
         let (tx, rx) = oneshot::channel();
         let id = {
             let mut pending = self.lock();

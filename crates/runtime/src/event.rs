@@ -149,6 +149,25 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// About the bytes of content that it holds.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Event::Delta(delta) => delta.text.len(),
+            Event::ItemStarted { item, .. } | Event::ItemCompleted { item, .. } => item.weight(),
+            Event::DiffUpdated { diff, .. } => diff.len(),
+            Event::PlanUpdated { steps, .. } => steps.iter().map(|step| step.text.len()).sum(),
+            Event::Warning { message } => message.len(),
+            Event::Error { failure, .. } => {
+                failure.message.len() + failure.details.as_ref().map_or(0, String::len)
+            }
+            Event::Unknown { raw, .. } => raw.get().len(),
+            Event::OfAgent { event, .. } => event.weight(),
+            _ => 0,
+        }
+    }
+}
+
 /// More of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delta {

@@ -18,6 +18,9 @@ pub mod command;
 mod connection;
 pub mod error;
 pub mod event;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod history;
 pub mod hooks;
 pub mod item;

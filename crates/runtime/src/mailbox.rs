@@ -16,7 +16,7 @@ use crate::metrics::{self, Counters};
 
 /// Events in the queue from which on deltas are joined.
 const JOIN_FROM: usize = 256;
-/// Text in the queue, in bytes, at which events are left out.
+/// Content in the queue, in bytes, at which events are left out.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Events in the queue at which events are left out.
 const MAX_EVENTS: usize = 65_536;
@@ -106,19 +106,18 @@ impl Mailbox {
 
 impl Queue {
     fn push(&mut self, event: Event) {
-        if let Some((thread, delta)) = delta_of(&event) {
-            self.bytes += delta.text.len();
-            if self.events.len() >= JOIN_FROM
-                && let Some((last_thread, last)) = self.events.back_mut().and_then(delta_of_mut)
-                && last_thread == thread
-                && (&last.item, last.part, &last.turn) == (&delta.item, delta.part, &delta.turn)
-            {
-                last.text.push_str(&delta.text);
-                if self.bytes > MAX_BYTES {
-                    self.leave_out();
-                }
-                return;
+        self.bytes += event.weight();
+        if let Some((thread, delta)) = delta_of(&event)
+            && self.events.len() >= JOIN_FROM
+            && let Some((last_thread, last)) = self.events.back_mut().and_then(delta_of_mut)
+            && last_thread == thread
+            && (&last.item, last.part, &last.turn) == (&delta.item, delta.part, &delta.turn)
+        {
+            last.text.push_str(&delta.text);
+            if self.bytes > MAX_BYTES {
+                self.leave_out();
             }
+            return;
         }
         self.events.push_back(event);
         if self.bytes > MAX_BYTES || self.events.len() > MAX_EVENTS {
@@ -302,6 +301,32 @@ mod tests {
         assert!(matches!(
             subscription.recv().await,
             Some(Event::TurnCompleted { .. })
+        ));
+    }
+
+    #[tokio::test]
+    async fn large_items_count_as_much_as_text() {
+        let (mailbox, mut subscription) = mailbox(Arc::default());
+        let item = |id: usize| Event::ItemCompleted {
+            turn: "u".into(),
+            item: crate::item::Item {
+                id: id.to_string().into(),
+                started_at_ms: None,
+                completed_at_ms: None,
+                detail: crate::item::ItemDetail::AgentMessage {
+                    text: "x".repeat(1 << 20),
+                },
+            },
+        };
+        for id in 0..200 {
+            mailbox.push(item(id));
+            let queued = mailbox.shared.upgrade().unwrap().lock().events.len();
+            assert!(queued <= MAX_BYTES >> 20, "{queued} MiB are queued");
+        }
+        assert!(matches!(subscription.recv().await, Some(Event::Gap { missed }) if missed > 100));
+        assert!(matches!(
+            subscription.recv().await,
+            Some(Event::ItemCompleted { .. })
         ));
     }
 

@@ -461,10 +461,11 @@ mod tests {
             let (mut ledger, mut model) = (Ledger::default(), Model::default());
             for input in &inputs {
                 prop_assert_eq!(take_in(&mut ledger, input), model.take_in(input), "{:?}", input);
-                let open: Vec<_> = ledger.open().into_iter().map(|entry| (entry.key.clone(), entry.asked)).collect();
-                let wanted: Vec<_> = model.open.iter().map(|(key, question)| (key.clone(), question.asked)).collect();
-                prop_assert_eq!(open, wanted);
+                prop_assert_eq!(ledger.open.len(), model.open.len());
             }
+            let open: Vec<_> = ledger.open().into_iter().map(|entry| (entry.key.clone(), entry.asked)).collect();
+            let wanted: Vec<_> = model.open.iter().map(|(key, question)| (key.clone(), question.asked)).collect();
+            prop_assert_eq!(open, wanted);
             for generation in 1..3 {
                 take_in(&mut ledger, &Input::Died(generation)).unwrap();
             }

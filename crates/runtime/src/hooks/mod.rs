@@ -38,6 +38,8 @@ pub use matcher::{Matcher, When};
 pub use programs::{Programs, programs};
 pub(crate) use run::{Draft, Runner, ToolVerdict};
 pub use shell::ShellHook;
+#[cfg(feature = "fuzzing")]
+pub(crate) use shell::verdict as read_answer;
 
 /// A boxed future, as hooks return it.
 pub type HookFuture<'a> = Pin<Box<dyn Future<Output = Result<Verdict, HookError>> + Send + 'a>>;
