@@ -226,7 +226,7 @@ async fn read(
     Ok((kept, rest > 0))
 }
 
-pub(super) fn verdict(stdout: &[u8]) -> Result<Verdict, HookError> {
+pub(crate) fn verdict(stdout: &[u8]) -> Result<Verdict, HookError> {
     #[derive(Deserialize)]
     #[serde(tag = "verdict", rename_all = "snake_case", deny_unknown_fields)]
     enum Said {
