@@ -248,8 +248,11 @@ pub(crate) fn verdict(stdout: &[u8]) -> Result<Verdict, HookError> {
         DenyAndStop {},
         Ask {},
     }
-    if stdout.trim_ascii().is_empty() {
-        return Ok(Verdict::Pass);
+    match stdout.trim_ascii_start().first() {
+        None => return Ok(Verdict::Pass),
+        Some(b'{') => {}
+        // The decoder takes an array of an object's values for the object.
+        Some(_) => return Err(HookError("its answer is no JSON object".to_owned())),
     }
     let said: Said = serde_json::from_slice(stdout)
         .map_err(|error| HookError(format!("its answer cannot be read: {error}")))?;
@@ -522,6 +525,7 @@ mod tests {
             "allow",
             "{}",
             "[]",
+            r#"["allow"]"#,
             r#"{"verdict":"Allow"}"#,
             r#"{"verdict":"allow","only_if":"x"}"#,
             r#"{"verdict":"mutate","promt":"p"}"#,
