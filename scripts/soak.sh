@@ -80,7 +80,7 @@ run_all() {
   if ! cargo fuzz --version >/dev/null 2>&1; then
     step "cargo-fuzz" install_facts cargo install --locked cargo-fuzz
   fi
-  step "approval ledger" property_facts property --lib -- ledger::tests::i2_i3
+  step "approval ledger" property_facts property --lib -- ledger::tests::every_question_is_settled_once
   step "approval loop" property_facts property --test approvals
   # The versions of the workspace, not the newest.
   cp Cargo.lock "$fuzz/Cargo.lock"

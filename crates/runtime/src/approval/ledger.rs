@@ -457,7 +457,7 @@ mod tests {
         /// I2 and I3 for any order of inputs: the ledger does what the model does, effect by effect, so a
         /// question is answered once, by a decision that somebody made, and is open exactly until then.
         #[test]
-        fn i2_i3_every_question_is_settled_once(inputs in prop::collection::vec(input(), 0..600)) {
+        fn every_question_is_settled_once(inputs in prop::collection::vec(input(), 0..600)) {
             let (mut ledger, mut model) = (Ledger::default(), Model::default());
             for input in &inputs {
                 prop_assert_eq!(take_in(&mut ledger, input), model.take_in(input), "{:?}", input);

@@ -252,7 +252,11 @@ pub(crate) fn verdict(stdout: &[u8]) -> Result<Verdict, HookError> {
         None => return Ok(Verdict::Pass),
         Some(b'{') => {}
         // The decoder takes an array of an object's values for the object.
-        Some(_) => return Err(HookError("its answer is no JSON object".to_owned())),
+        Some(_) => {
+            return Err(HookError(
+                "its answer cannot be read: it is no JSON object".to_owned(),
+            ));
+        }
     }
     let said: Said = serde_json::from_slice(stdout)
         .map_err(|error| HookError(format!("its answer cannot be read: {error}")))?;
