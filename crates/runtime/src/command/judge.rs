@@ -5,14 +5,18 @@ use std::ops::Range;
 use super::doubt::{Doubt, DoubtKind};
 use super::effect::{Effect, Effects};
 use super::nested::{Nested, is_shell, nested};
-use super::programs::{Args, has_flag, look_up};
+use super::programs::{Args, flag_values, has_flag, look_up};
 use super::read::{Command, Found, RedirectKind, read_nested};
 use super::special;
 use super::word::{UNKNOWN, Word};
 use super::{Access, Joint, Place, Reason, Redirects, Risk, RiskLevel, Segment, Understood, paths};
 
 /// The most commands of a line that are judged; with more it is not understood.
-const MOST_COMMANDS: usize = 4096;
+const MOST_COMMANDS: usize = 1024;
+/// The most words, and redirections, of a command that are judged.
+const MOST_WORDS: usize = 1024;
+/// The most reasons that are given.
+const MOST_REASONS: usize = 100;
 /// How deep commands may stand in the text of others.
 const DEEPEST: usize = 6;
 /// How many texts of others are read.
@@ -28,7 +32,7 @@ pub(super) fn judge(line: &str, found: Found, place: &Place<'_>) -> Understood {
         reasons: Vec::new(),
         functions: found.functions,
         lines: MOST_LINES,
-        has_moved: false,
+        moved: Moved::No,
     };
     judge.commands(found.commands, 0);
     judge.together();
@@ -43,8 +47,18 @@ struct Judge<'a> {
     reasons: Vec<Reason>,
     functions: Vec<String>,
     lines: usize,
-    /// The working folder is not the first any more.
-    has_moved: bool,
+    /// Whether the working folder is still the first.
+    moved: Moved,
+}
+
+/// Where the line has gone.
+#[derive(PartialEq)]
+enum Moved {
+    No,
+    /// Into a folder of the work folder.
+    Within,
+    /// Elsewhere, or that is not known.
+    Away,
 }
 
 impl Judge<'_> {
@@ -98,6 +112,12 @@ impl Judge<'_> {
             redirects: Redirects::None,
             doubted: false,
         };
+        if command.words.len().max(command.redirects.len()) > MOST_WORDS {
+            self.doubt(DoubtKind::TooBig, &command.span);
+            segment.effects = Effects::UNKNOWN;
+            self.segments.push(segment);
+            return;
+        }
         self.variables(&command);
         self.redirects(&command, &mut segment);
         if !command.words.is_empty() {
@@ -120,6 +140,13 @@ impl Judge<'_> {
         let Some(name) = command_name(command) else {
             return;
         };
+        if name == "printf"
+            && let Some(at) = command.words.iter().position(|word| word.is("-v"))
+            && let Some(word) = command.words.get(at + 1)
+            && special::changes_programs(&word.raw)
+        {
+            self.doubt(DoubtKind::ChangedEnvironment, &word.span);
+        }
         if matches!(
             name,
             "env"
@@ -135,7 +162,9 @@ impl Judge<'_> {
         ) {
             for word in command.words.iter().skip(1) {
                 let text = word.raw.split('=').next().unwrap_or_default();
-                if special::changes_programs(text) && (word.raw.contains('=') || name == "read") {
+                if special::changes_programs(text)
+                    && (word.raw.contains('=') || matches!(name, "read" | "unset"))
+                {
                     self.doubt(DoubtKind::ChangedEnvironment, &word.span);
                 }
             }
@@ -181,17 +210,28 @@ impl Judge<'_> {
             Access::Write => Effect::Writes.into(),
             Access::Delete => Effect::Deletes.into(),
         });
-        let named = paths::look(&word.shape, access, self.place);
-        for (level, why) in named.notes {
-            self.reason(level, why, &word.span);
-        }
-        let is_relative = !word.shape.starts_with(['/', '~']);
-        if self.has_moved && is_relative && !named.used.outside {
+        let mut named = paths::look(&word.shape, access, self.place);
+        let is_relative = !word.shape.starts_with(['/', '~', UNKNOWN]);
+        let strays = match self.moved {
+            Moved::No => false,
+            Moved::Within => word.shape.contains(".."),
+            Moved::Away => true,
+        };
+        if is_relative && strays {
+            named.used.outside = true;
+            let level = if access == Access::Delete {
+                RiskLevel::Dangerous
+            } else {
+                RiskLevel::Elevated
+            };
             self.reason(
-                RiskLevel::Elevated,
+                level,
                 "Names a file after the line has changed the folder.",
                 &word.span,
             );
+        }
+        for (level, why) in named.notes {
+            self.reason(level, why, &word.span);
         }
         if segment.paths.len() < 256 && !segment.paths.contains(&named.used) {
             segment.paths.push(named.used);
@@ -222,11 +262,28 @@ impl Judge<'_> {
                 .map_or(first.span.clone(), |word| word.span.clone());
             self.doubt(DoubtKind::Encoded, &span);
         }
+        if !program.is_ascii() {
+            self.reason(
+                RiskLevel::Dangerous,
+                "The name of the program has letters that are not plain ASCII.",
+                &first.span,
+            );
+        }
         if self.functions.contains(&program) {
             self.doubt(DoubtKind::Redefinition, &first.span);
             segment.effects = Effects::UNKNOWN;
         }
         let name = base_name(&program);
+        if special::computes(name)
+            && let Some(word) = command.words.iter().find(|word| {
+                word.value
+                    .as_deref()
+                    .is_some_and(|text| text.contains("$(") || text.contains('`'))
+            })
+        {
+            // These read their arguments once more, substitutions included.
+            self.doubt(DoubtKind::HiddenCommand, &word.span);
+        }
         let arguments = command.words.get(1..).unwrap_or_default();
         let values: Vec<Option<&str>> =
             arguments.iter().map(|word| word.value.as_deref()).collect();
@@ -258,18 +315,38 @@ impl Judge<'_> {
             segment.effects = segment.effects.and(row.effects);
             self.reason(row.level, row.why, &segment.span.clone());
         }
-        let deletes = known.more.iter().any(|row| row.args == Args::Delete);
-        let writes = known.more.iter().any(|row| row.args == Args::Write);
-        let args = match base.args {
-            _ if deletes => Args::Delete,
-            _ if writes => Args::Write,
-            args => args,
-        };
-        self.arguments(
-            arguments.get(known.arguments..).unwrap_or_default(),
-            args,
-            segment,
-        );
+        let shapes: Vec<&str> = arguments.iter().map(|word| word.shape.as_str()).collect();
+        let mut outputs = Vec::new();
+        for row in known.more.iter().filter(|row| row.args == Args::Output) {
+            for (index, shape) in flag_values(row.flags, &shapes) {
+                outputs.push(index);
+                if let Some(word) = arguments.get(index) {
+                    let word = Word {
+                        shape,
+                        ..word.clone()
+                    };
+                    self.path(&word, Access::Write, segment);
+                }
+            }
+        }
+        let args = known
+            .more
+            .iter()
+            .map(|row| row.args)
+            .find(|args| matches!(args, Args::Delete | Args::Write))
+            .unwrap_or(base.args);
+        let (before, behind) = arguments.split_at(known.arguments.min(arguments.len()));
+        self.arguments(before, Args::Any, segment);
+        let behind: Vec<Word> = behind
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !outputs.contains(&(index + before.len())))
+            .map(|(_, word)| word.clone())
+            .collect();
+        self.arguments(&behind, args, segment);
+        if is_shell(name) && nested(name, command).is_empty() {
+            self.arguments(&behind, Args::Read, segment);
+        }
         special::look(name, command, &segment.span, &mut |level, why, span| {
             if level > RiskLevel::Low {
                 self.reasons.push(Reason {
@@ -281,7 +358,18 @@ impl Judge<'_> {
         });
         segment.hosts = special::hosts(name, &values);
         if matches!(name, "cd" | "pushd" | "popd") {
-            self.has_moved = true;
+            self.moved = match (name, segment.paths.first()) {
+                ("cd" | "pushd", Some(to))
+                    if !to.outside
+                        && self.moved != Moved::Away
+                        && !arguments
+                            .iter()
+                            .any(|word| word.value.is_none() || word.raw.contains("..")) =>
+                {
+                    Moved::Within
+                }
+                _ => Moved::Away,
+            };
         }
     }
 
@@ -302,7 +390,7 @@ impl Judge<'_> {
             if word.is("-") || word.is("{}") {
                 continue;
             }
-            self.unknown_path(word, access);
+            self.unknown_path(word, access, args);
             self.path(word, access, segment);
         }
         // What stands in flags: `--file=/etc/x`.
@@ -325,7 +413,7 @@ impl Judge<'_> {
         }
     }
 
-    fn unknown_path(&mut self, word: &Word, access: Access) {
+    fn unknown_path(&mut self, word: &Word, access: Access, args: Args) {
         if word.has_expansion || word.has_braces {
             let at_root = word.shape.starts_with(UNKNOWN)
                 || word
@@ -338,11 +426,12 @@ impl Judge<'_> {
             } else {
                 RiskLevel::Elevated
             };
-            self.reason(
-                level,
-                "Which files is decided only while it runs.",
-                &word.span,
-            );
+            let sentence = if args == Args::Any {
+                "A word is decided only while it runs."
+            } else {
+                "Which files is decided only while it runs."
+            };
+            self.reason(level, sentence, &word.span);
         }
         if word.has_pattern && access != Access::Read {
             let level = if access == Access::Delete
@@ -378,6 +467,20 @@ impl Judge<'_> {
             match nested {
                 Nested::Words(words) => {
                     let span = span_of(&words, &command.span);
+                    if command.words.iter().any(|word| {
+                        matches!(word.raw.as_str(), "-C" | "-D" | "-execdir" | "-okdir")
+                            || word.raw.starts_with("--chdir")
+                    }) {
+                        self.moved = Moved::Away;
+                    }
+                    if fills_in(command, &words) {
+                        self.doubt(DoubtKind::UnknownCommand, &span);
+                        self.reason(
+                            RiskLevel::Dangerous,
+                            "Names of files become part of what the shell runs.",
+                            &span,
+                        );
+                    }
                     if depth >= DEEPEST {
                         self.doubt(DoubtKind::TooBig, &span);
                         continue;
@@ -412,10 +515,16 @@ impl Judge<'_> {
                 Nested::Undecided => {
                     let name = command_name(command).unwrap_or_default();
                     self.doubt(DoubtKind::UnknownCommand, &command.span);
-                    if is_shell(name) || matches!(name, "eval" | "su" | "trap" | "source" | ".") {
+                    let substitutes = command.words.iter().any(|word| {
+                        word.has_expansion && (word.raw.contains("$(") || word.raw.contains('`'))
+                    });
+                    if substitutes
+                        || is_shell(name)
+                        || matches!(name, "eval" | "su" | "trap" | "source" | ".")
+                    {
                         self.reason(
                             RiskLevel::Dangerous,
-                            "What the shell is to run is decided only while it runs.",
+                            "What is to run is decided only while it runs.",
                             &command.span,
                         );
                     }
@@ -433,6 +542,12 @@ impl Judge<'_> {
             .iter()
             .find(|reason| reason.sentence.starts_with("Is where keys"))
             .cloned();
+        let shows = self
+            .reasons
+            .iter()
+            .find(|reason| reason.sentence.starts_with("Shows a variable"))
+            .cloned();
+        let secrets = secrets.or(shows);
         let sends = self
             .segments
             .iter()
@@ -442,8 +557,36 @@ impl Judge<'_> {
         {
             self.reason(
                 RiskLevel::Dangerous,
-                "Reads keys and reaches another machine on the same line.",
+                "Takes keys and reaches another machine on the same line.",
                 &reason.span,
+            );
+        }
+        let is_chmod = |segment: &Segment| {
+            segment
+                .program
+                .as_deref()
+                .is_some_and(|name| base_name(name) == "chmod")
+        };
+        let written: Vec<_> = self
+            .segments
+            .iter()
+            .filter(|segment| !is_chmod(segment))
+            .flat_map(|segment| &segment.paths)
+            .filter(|used| used.access == Access::Write)
+            .map(|used| &used.path)
+            .collect();
+        let runs = self.segments.iter().find(|segment| {
+            segment.effects.contains(Effect::Unknown)
+                && segment
+                    .paths
+                    .iter()
+                    .any(|used| used.access == Access::Read && written.contains(&&used.path))
+        });
+        if let Some(span) = runs.map(|segment| segment.span.clone()) {
+            self.reason(
+                RiskLevel::Dangerous,
+                "Runs a file that the line itself writes.",
+                &span,
             );
         }
         let decodes = self
@@ -473,6 +616,8 @@ impl Judge<'_> {
     }
 
     fn end(mut self) -> Understood {
+        self.doubts.sort_by_key(|doubt| doubt.span.start);
+        self.doubts.dedup();
         for doubt in &self.doubts {
             self.reasons.push(Reason {
                 sentence: doubt.sentence().to_owned(),
@@ -488,14 +633,14 @@ impl Judge<'_> {
         }
         self.segments.sort_by_key(|segment| segment.span.start);
         self.doubts.sort_by_key(|doubt| doubt.span.start);
-        self.doubts.dedup();
         let mut reasons: Vec<Reason> = Vec::new();
         self.reasons
             .sort_by_key(|reason| (std::cmp::Reverse(reason.level), reason.span.start));
         for reason in self.reasons {
-            if !reasons
-                .iter()
-                .any(|other| other.sentence == reason.sentence && other.span == reason.span)
+            if reasons.len() < MOST_REASONS
+                && !reasons
+                    .iter()
+                    .any(|other| other.sentence == reason.sentence && other.span == reason.span)
             {
                 reasons.push(reason);
             }
@@ -513,6 +658,29 @@ impl Judge<'_> {
             },
         }
     }
+}
+
+/// Whether what is found or piped in is put into the text that a shell runs.
+fn fills_in(command: &Command, words: &[Word]) -> bool {
+    let runs_shell = words
+        .first()
+        .and_then(|word| word.value.as_deref())
+        .is_some_and(|name| is_shell(base_name(name)));
+    let replaces = command.words.iter().any(|word| {
+        word.raw.starts_with("-I")
+            || word.raw.starts_with("-i")
+            || word.raw.starts_with("--replace")
+    });
+    runs_shell
+        && match command_name(command) {
+            Some("xargs" | "parallel") => {
+                replaces || words.iter().any(|word| word.raw.contains("{}"))
+            }
+            Some("find" | "fd" | "fdfind") => words
+                .iter()
+                .any(|word| word.raw.contains("{}") && word.raw != "{}"),
+            _ => false,
+        }
 }
 
 fn command_name(command: &Command) -> Option<&str> {

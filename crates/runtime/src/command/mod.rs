@@ -36,6 +36,7 @@ use std::path::{Path, PathBuf};
 pub use doubt::{Doubt, DoubtKind};
 pub use effect::{Effect, Effects};
 pub use matching::prefix_matches;
+pub(crate) use paths::plain;
 
 /// The longest line that is read, in bytes. A longer one is not understood.
 pub const LONGEST_LINE: usize = 128 * 1024;

@@ -160,8 +160,11 @@ pub(super) fn nested(name: &str, command: &Command) -> Vec<Nested> {
     match name {
         "find" | "fd" | "fdfind" => found(name, arguments),
         "eval" => joined(arguments),
-        "trap" => match arguments.iter().find(|word| !word.raw.starts_with('-')) {
-            Some(word) if !word.raw.is_empty() => vec![line(word)],
+        "trap" => match arguments
+            .iter()
+            .find(|word| !word.raw.starts_with('-') || word.raw == "-")
+        {
+            Some(word) if !matches!(word.raw.as_str(), "-" | "''" | "\"\"") => vec![line(word)],
             _ => Vec::new(),
         },
         "su" | "script" | "watch" => match after(arguments, &["-c", "--command"]) {
@@ -192,6 +195,7 @@ pub(super) fn nested(name: &str, command: &Command) -> Vec<Nested> {
                 Some(Nested::Line(Word::plain(inner, word.span.clone())))
             })
             .collect(),
+        _ if INTERPRETERS.contains(&name) && undecided_code(arguments) => vec![Nested::Undecided],
         _ if INTERPRETERS.contains(&name) && command.is_fed => {
             let has_script = arguments.iter().any(|word| {
                 !word.raw.starts_with('-') || matches!(word.raw.as_str(), "-c" | "-e" | "-m")
@@ -208,6 +212,12 @@ pub(super) fn nested(name: &str, command: &Command) -> Vec<Nested> {
         }
         _ => Vec::new(),
     }
+}
+
+/// Code on the line, put together while it runs.
+fn undecided_code(arguments: &[Word]) -> bool {
+    after(arguments, &["-c", "-e", "-E", "-r", "-pe", "-ne", "--eval"])
+        .is_some_and(|word| word.has_expansion)
 }
 
 fn line(word: &Word) -> Nested {
@@ -321,8 +331,16 @@ fn wrapped(name: &str, wrapper: &Wrapper, arguments: &[Word]) -> Vec<Nested> {
             if matches!(name, "command") && matches!(text, "-v" | "-V") {
                 return Vec::new();
             }
-            if name == "env" && (text.starts_with("-S") || text.starts_with("--split-string")) {
-                return vec![Nested::Undecided];
+            if name == "env"
+                && let Some(attached) = text
+                    .strip_prefix("--split-string=")
+                    .or_else(|| text.strip_prefix("-S"))
+            {
+                return match (attached.is_empty(), arguments.get(at + 1)) {
+                    (true, Some(word)) => vec![line(word)],
+                    (true, None) => Vec::new(),
+                    (false, _) => vec![Nested::Line(Word::plain(attached, word.span.clone()))],
+                };
             }
             if matches!(name, "flock" | "runuser") && text == "-c" {
                 return arguments.get(at + 1).map(line).into_iter().collect();
@@ -381,6 +399,13 @@ fn found(name: &str, arguments: &[Word]) -> Vec<Nested> {
         // An unquoted variable may hold flags.
         return vec![Nested::Undecided];
     }
+    let root = arguments
+        .iter()
+        .find(|word| {
+            word.shape
+                .starts_with(['/', '~', '.', super::word::UNKNOWN])
+        })
+        .map_or(".", |word| word.shape.trim_end_matches('/'));
     let mut nested = Vec::new();
     let mut rest = arguments;
     while let Some(at) = rest
@@ -394,12 +419,12 @@ fn found(name: &str, arguments: &[Word]) -> Vec<Nested> {
             .unwrap_or(behind.len());
         let mut command = behind.get(..end).unwrap_or_default().to_vec();
         for word in &mut command {
-            // The files that are found.
+            // The files that are found lie where it looks.
             if word.raw.contains("{}") {
                 word.value = None;
-                word.has_expansion = true;
+                word.has_pattern = true;
                 word.has_braces = false;
-                word.shape = word.shape.replace("{}", "./\0");
+                word.shape = word.shape.replace("{}", &format!("{root}/\u{2026}"));
             }
         }
         nested.extend(words(&command));

@@ -210,10 +210,12 @@ pub(super) fn look(shape: &str, access: Access, place: &Place<'_>) -> Named {
         notes.push((RiskLevel::Dangerous, "Uses a device of the machine."));
     }
     if has(SECRET) || is_key_file(&path) {
-        notes.push((
-            RiskLevel::Elevated,
-            "Is where keys, passwords or histories are kept.",
-        ));
+        let level = if outside {
+            RiskLevel::Dangerous
+        } else {
+            RiskLevel::Elevated
+        };
+        notes.push((level, "Is where keys, passwords or histories are kept."));
     }
     if path.starts_with("/proc") && !is_under(PUBLIC) && !is_public_process(&path) {
         notes.push((RiskLevel::Elevated, "Looks into other processes."));
@@ -238,12 +240,12 @@ pub(super) fn look(shape: &str, access: Access, place: &Place<'_>) -> Named {
             } else {
                 RiskLevel::Elevated
             };
-            notes.push((level, outside_why(access)));
+            notes.push((level, outside_why(access, is_known)));
         }
         if access == Access::Delete && !outside && is_known && is_root_of(&path, place) {
             notes.push((RiskLevel::Dangerous, "Deletes the work folder itself."));
         }
-    } else if outside && !is_sink(&path) && !is_under(PUBLIC) {
+    } else if outside && is_known && !is_sink(&path) && !is_under(PUBLIC) {
         notes.push((RiskLevel::Elevated, "Reads outside the work folder."));
     }
     Named {
@@ -256,10 +258,12 @@ pub(super) fn look(shape: &str, access: Access, place: &Place<'_>) -> Named {
     }
 }
 
-fn outside_why(access: Access) -> &'static str {
-    match access {
-        Access::Delete => "Deletes outside the work folder.",
-        _ => "Writes outside the work folder.",
+fn outside_why(access: Access, is_known: bool) -> &'static str {
+    match (access, is_known) {
+        (Access::Delete, true) => "Deletes outside the work folder.",
+        (Access::Delete, false) => "May delete outside the work folder.",
+        (_, true) => "Writes outside the work folder.",
+        (_, false) => "May write outside the work folder.",
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) enum Args {
     Copy,
     /// Files that go away, and where to: the last.
     Move,
+    /// Of a row with flags: the value of the flag is a file that is written.
+    Output,
     /// Not known: what looks like a path is taken for one that is read.
     Any,
 }
@@ -37,7 +39,7 @@ impl Args {
         match self {
             Args::Text => None,
             Args::ScriptThenRead if index == 0 => None,
-            Args::Read | Args::ScriptThenRead | Args::Any => Some(Access::Read),
+            Args::Read | Args::ScriptThenRead | Args::Any | Args::Output => Some(Access::Read),
             Args::Write => Some(Access::Write),
             Args::Delete => Some(Access::Delete),
             Args::Copy if is_last && count > 1 => Some(Access::Write),
@@ -56,7 +58,7 @@ pub(super) struct Row {
     /// The words of the subcommand. Alternatives are separated by `|`.
     subcommand: &'static str,
     /// Any of these flags; empty for what holds without.
-    flags: &'static str,
+    pub(super) flags: &'static str,
     pub(super) effects: Effects,
     pub(super) level: RiskLevel,
     pub(super) args: Args,
@@ -123,6 +125,8 @@ const TABLE: &[Row] = &[
     row("test [ [[", "", "", R, Low, Args::Any, ""),
     row("printf", "", "-v", W, Elevated, Args::Text, "Sets a variable."),
     row("shopt", "", "", NONE, Elevated, Args::Text, "Changes how the shell reads what follows."),
+    row("hash", "", "-p", U, Dangerous, Args::Text, LATER),
+    row("mapfile readarray", "", "-C", U, Dangerous, Args::Text, RUNS),
     row("export", "", "", NONE, Low, Args::Text, ""),
     row("date", "", "", NONE, Low, Args::Text, ""),
     row("date", "", "-s --set", P, Dangerous, Args::Text, SYSTEM),
@@ -135,18 +139,18 @@ const TABLE: &[Row] = &[
     row("diff", "", "--to-file --from-file", R, Low, Args::Read, ""),
     row("date", "", "-f --file", R, Elevated, Args::Text, "Reads a file that it is told by a flag."),
     row("file", "", "-C --compile", W, Elevated, Args::Read, WRITES),
-    row("pdftotext xmllint", "", "-o --output", W, Elevated, Args::Any, WRITES),
+    row("pdftotext xmllint", "", "-o --output", W, Elevated, Args::Output, WRITES),
     row("pdftotext", "", "", RW, Elevated, Args::Any, WRITES),
     row("exiftool", "", "", RW, Elevated, Args::Any, WRITES),
     row("bat batcat", "", "--pager", U, Dangerous, Args::Read, RUNS),
     row("uniq", "", "", R, Low, Args::Copy, ""),
     row("sort", "", "", R, Low, Args::Read, ""),
-    row("sort", "", "-o --output", W, Elevated, Args::Read, WRITES),
+    row("sort", "", "-o --output", W, Elevated, Args::Output, WRITES),
     row("sort", "", "--compress-program", U, Dangerous, Args::Read, RUNS),
     row("xxd", "", "", R, Low, Args::Copy, ""),
     row("xxd", "", "-r -revert", W, Elevated, Args::Copy, WRITES),
     row("tree", "", "", R, Low, Args::Read, ""),
-    row("tree", "", "-o -R", W, Elevated, Args::Read, WRITES),
+    row("tree", "", "-o -R", W, Elevated, Args::Output, WRITES),
     row("grep egrep fgrep zgrep", "", "", R, Low, Args::ScriptThenRead, ""),
     row("rg ag ack ugrep", "", "", R, Low, Args::ScriptThenRead, ""),
     row("rg", "", "--pre --hostname-bin", U, Dangerous, Args::ScriptThenRead, RUNS),
@@ -154,7 +158,7 @@ const TABLE: &[Row] = &[
     row("fd fdfind", "", "", R, Low, Args::ScriptThenRead, ""),
     row("find", "", "", R, Low, Args::Read, ""),
     row("find", "", "=-delete", D, Elevated, Args::Delete, "Deletes every file that it finds."),
-    row("find", "", "=-fprint =-fprint0 =-fprintf =-fls", W, Elevated, Args::Read, WRITES),
+    row("find", "", "=-fprint =-fprint0 =-fprintf =-fls", W, Elevated, Args::Output, WRITES),
     row("locate mlocate plocate which whereis type whatis apropos man info tldr help", "", "", R, Low, Args::Text, ""),
     row("man", "", "-P --pager -H --html", U, Dangerous, Args::Text, RUNS),
     row("less more most", "", "", R, Elevated, Args::Read, "Waits for a person at a terminal."),
@@ -191,6 +195,8 @@ const TABLE: &[Row] = &[
     row("tar bsdtar", "", "--to-command --checkpoint-action -I --use-compress-program --rsh-command -F --info-script --new-volume-script", U, Dangerous, Args::Any, RUNS),
     row("tar bsdtar", "", "-P --absolute-names", W, Dangerous, Args::Any, "Unpacks over any file of the machine."),
     row("zip gzip gunzip bzip2 bunzip2 xz unxz zstd unzstd 7z 7za lz4 ar cpio unar", "", "", WD, Elevated, Args::Write, WRITES),
+    row("tar bsdtar", "", "-C --directory", W, Elevated, Args::Output, "Unpacks into another folder."),
+    row("unzip", "", "-d", W, Elevated, Args::Output, "Unpacks into another folder."),
     row("unzip unrar", "", "", W, Elevated, Args::Any, "Unpacks files, over those that are there."),
     row("unzip zipinfo", "", "-l -Z -v", R, Low, Args::Read, ""),
     row("zip", "", "-T -TT --unzip-command", U, Dangerous, Args::Any, RUNS),
@@ -278,10 +284,11 @@ const TABLE: &[Row] = &[
     row("twine", "", "", NW, Dangerous, Args::Text, PUBLISHES),
     // The network.
     row("curl wget http https httpie aria2c xh curlie axel lynx links w3m", "", "", N, Elevated, Args::Text, DOWNLOADS),
-    row("curl", "", "-o -O --output --remote-name --output-dir -c --cookie-jar -D --dump-header --trace --trace-ascii", NW, Elevated, Args::Text, "Saves what another machine sends."),
+    row("curl", "", "-o -O --output --remote-name --output-dir -c --cookie-jar -D --dump-header --trace --trace-ascii", NW, Elevated, Args::Output, "Saves what another machine sends."),
     row("wget", "", "", NW, Elevated, Args::Text, "Saves what another machine sends."),
     row("curl", "", "-d --data --data-binary --data-raw --data-urlencode --json -F --form -T --upload-file -X --request", N, Elevated, Args::Text, "Sends data to another machine."),
     row("curl", "", "-T --upload-file -K --config", N, Dangerous, Args::Text, "Sends files to another machine."),
+    row("wget", "", "-O --output-document -o --output-file -P --directory-prefix", NW, Elevated, Args::Output, "Saves what another machine sends."),
     row("wget", "", "--post-data --post-file --body-data --body-file --method", N, Elevated, Args::Text, "Sends data to another machine."),
     row("wget", "", "--post-file --body-file --use-askpass -e --execute --config", N, Dangerous, Args::Text, "Sends files, or runs what it is told."),
     row("nc ncat netcat socat telnet", "", "", NU, Dangerous, Args::Text, "Opens a raw connection to another machine."),
@@ -313,10 +320,13 @@ const TABLE: &[Row] = &[
     row("git", "", "", WU, Elevated, Args::Text, "Not known what it does."),
     row("git", "status|log|show|diff|blame|annotate|ls-files|ls-tree|rev-parse|rev-list|describe|shortlog|grep|cat-file|merge-base|name-rev|for-each-ref|show-ref|show-branch|whatchanged|count-objects|version|help|check-ignore|check-attr|diff-tree|diff-index|diff-files|range-diff|cherry|var|verify-commit|verify-tag|fsck|stash list|stash show|worktree list|remote show|remote get-url|config get|config list|reflog|reflog show|reflog list|branch list|submodule status|submodule summary|bisect log|notes list|notes show|lfs ls-files|--version|--exec-path", "", R, Low, Args::Any, ""),
     row("git", "remote show", "", R.and(N), Elevated, Args::Text, DOWNLOADS),
-    row("git", "diff|log|show|format-patch|whatchanged|stash show", "--output", W, Elevated, Args::Any, WRITES),
+    row("git", "diff|log|show|format-patch|whatchanged|stash show", "--output", W, Elevated, Args::Output, WRITES),
     row("git", "diff|log|show|whatchanged|grep", "--ext-diff -O --open-files-in-pager --textconv", U, Dangerous, Args::Any, RUNS),
     row("git", "fsck", "--lost-found", W, Elevated, Args::Text, WRITES),
     row("git", "branch|tag|remote|config|stash|worktree|notes|bisect|submodule|add|commit|checkout|switch|restore|merge|rebase|cherry-pick|revert|reset|mv|apply|am|init|sparse-checkout|gc|prune|repack|pack-refs|replace|symbolic-ref|update-ref|update-index|read-tree|write-tree|commit-tree|hash-object|mktree|mktag|format-patch|archive|bundle|rerere|maintenance|lfs|annex|flow|absorb", "", W, Elevated, Args::Any, HISTORY),
+    row("git", "branch", "= -a --all -r --remotes -l --list -v -vv --show-current --contains --merged --no-merged", R, Low, Args::Text, ""),
+    row("git", "tag", "= -l --list -n --contains --points-at", R, Low, Args::Text, ""),
+    row("git", "remote", "= -v --verbose", R, Low, Args::Text, ""),
     row("git", "rm", "", WD, Elevated, Args::Delete, DELETES),
     row("git", "clean", "", D, Dangerous, Args::Delete, "Deletes files that git does not know."),
     row("git", "clean", "-n --dry-run -nd -ndx -dn -nfd", R, Low, Args::Any, ""),
@@ -332,7 +342,8 @@ const TABLE: &[Row] = &[
     row("git", "rebase|bisect run|submodule foreach|difftool|mergetool|filter-branch", "-x --exec -i --interactive --extcmd", U, Dangerous, Args::Any, RUNS),
     row("git", "bisect run|submodule foreach|difftool|mergetool", "", U, Elevated, Args::Any, RUNS),
     row("git", "fetch|pull|clone|ls-remote|remote update|submodule update|submodule add|lfs pull|lfs fetch", "", NW, Elevated, Args::Any, DOWNLOADS),
-    row("git", "fetch|pull|clone|ls-remote|push|archive|submodule", "--upload-pack --receive-pack -u --exec --template", U, Dangerous, Args::Any, RUNS),
+    row("git", "fetch|pull|clone|ls-remote|push|archive|submodule", "--upload-pack --receive-pack --exec --template", U, Dangerous, Args::Any, RUNS),
+    row("git", "clone|ls-remote", "-u", U, Dangerous, Args::Any, RUNS),
     row("git", "push|send-email|request-pull|lfs push", "", NW, Elevated, Args::Any, "Sends commits to others."),
     row("git", "push", "-f --force --force-with-lease --mirror --delete -d --prune", NW.and(D), Dangerous, Args::Any, REWRITES),
     row("git", "config", "", W, Elevated, Args::Text, "Changes settings of git, some of which run programs."),
@@ -371,14 +382,13 @@ pub(super) fn look_up(name: &str, arguments: &[Option<&str>]) -> Known {
         0 => 0,
         depth => operands.get(depth - 1).map_or(0, |(index, _)| index + 1),
     };
-    let mut base = base.map(|(_, row)| row);
+    let plain = base.map(|(_, row)| row);
+    let mut base = plain;
     let mut more = Vec::new();
     for (_, row) in flagged {
-        if base.is_some_and(|base| row.level < base.level) {
+        if plain.is_some_and(|plain| row.level < plain.level) {
             if makes_harmless(row.flags, arguments, behind) {
                 base = Some(row);
-                more.clear();
-                break;
             }
         } else if has_flag(row.flags, arguments) {
             more.push(row);
@@ -392,15 +402,17 @@ pub(super) fn look_up(name: &str, arguments: &[Option<&str>]) -> Known {
 }
 
 /// A flag that makes a command less than it is must stand first, as it is, and one that is written
-/// with `=` alone: another flag may undo it.
+/// with `=` alone: another flag may undo it. A sole `=` is no argument at all.
 fn makes_harmless(flags: &str, arguments: &[Option<&str>], behind: usize) -> bool {
     let first = arguments.get(behind).copied().flatten();
-    first.is_some_and(|first| {
-        flags.split(' ').any(|flag| match flag.strip_prefix('=') {
-            Some(exact) => first == exact && arguments.len() == 1,
-            None => first == flag,
+    flags
+        .split(' ')
+        .any(|flag| match (flag.strip_prefix('='), first) {
+            (Some(""), _) => arguments.len() == behind,
+            (Some(exact), Some(first)) => first == exact && arguments.len() == 1,
+            (None, Some(first)) => first == flag,
+            (_, None) => false,
         })
-    })
 }
 
 /// Flags before the subcommand whose value is a word of its own.
@@ -491,6 +503,42 @@ fn subcommand_depth(subcommand: &str, operands: &[(usize, &str)]) -> Option<usiz
             Some(depth)
         })
         .max()
+}
+
+/// The words that the flags of a row give a value to, with that value.
+pub(super) fn flag_values(flags: &str, shapes: &[&str]) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (index, shape) in shapes.iter().enumerate() {
+        for flag in flags.split(' ') {
+            let flag = flag.strip_prefix('=').unwrap_or(flag);
+            let next = || {
+                shapes
+                    .get(index + 1)
+                    .map(|value| (index + 1, (*value).to_owned()))
+            };
+            if *shape == flag {
+                found.extend(next());
+            } else if flag.starts_with("--") {
+                if let Some((name, value)) = shape.split_once('=')
+                    && name.len() > 3
+                    && flag.starts_with(name)
+                {
+                    found.push((index, value.to_owned()));
+                }
+            } else if flag.len() == 2
+                && shape.starts_with('-')
+                && !shape.starts_with("--")
+                && let Some((_, value)) = shape.split_once(flag.trim_start_matches('-'))
+            {
+                // In a cluster: `-uo file`, `-ofile`.
+                match value {
+                    "" => found.extend(next()),
+                    value => found.push((index, value.to_owned())),
+                }
+            }
+        }
+    }
+    found
 }
 
 /// Whether one of the flags is there: as it is, in a cluster (`-rf`), shortened (`--rec`), or with a

@@ -16,11 +16,15 @@ use super::{Joint, LONGEST_LINE};
 const STACK: usize = 64 << 20;
 /// The most that a line's length times the square of its substitutions may be: the time that the
 /// grammar takes grows like this.
-const MOST_WORK: usize = 1 << 24;
+const MOST_WORK: usize = 1 << 23;
+/// The most substitutions, for the same reason.
+const MOST_SUBSTITUTIONS: usize = 48;
 /// The most opening braces in one unbroken run: the time that it takes is their square.
 const MOST_BRACES: usize = 1000;
+/// The most separators: the grammar goes one level deeper with each.
+const MOST_SEPARATORS: usize = 4096;
 /// How often text that the grammar left alone is tried as commands.
-const MOST_TRIES: usize = 64;
+const MOST_TRIES: usize = 16;
 
 /// The commands of a line.
 #[derive(Debug, Default)]
@@ -91,7 +95,11 @@ fn is_too_big(line: &str) -> bool {
         .split_ascii_whitespace()
         .map(|run| run.bytes().filter(|&b| b == b'{').count())
         .max();
-    line.len() * (substitutions + 1).pow(2) > MOST_WORK || braces > Some(MOST_BRACES)
+    let separators = bytes.iter().filter(|b| matches!(b, b';' | b'&')).count();
+    substitutions > MOST_SUBSTITUTIONS
+        || line.len() * (substitutions + 1).pow(2) > MOST_WORK
+        || braces > Some(MOST_BRACES)
+        || separators > MOST_SEPARATORS
 }
 
 fn unread(line: &str, kind: DoubtKind) -> Found {
@@ -535,16 +543,34 @@ impl Walk<'_> {
             .base
             .filter(|_| is_exact)
             .map(|base| base + node.span.start);
+        if value.contains("\\`") && value.replace("\\`", "").contains('`') {
+            self.doubt(DoubtKind::HiddenCommand, span.clone());
+        }
         let mut inside = Vec::new();
         let word = decode(node, span.clone(), &mut |inner| inside.push(inner));
         for inner in inside {
             match inner {
-                Inner::Command(command, offset) => {
+                Inner::Command {
+                    node,
+                    base,
+                    is_fed: is_written,
+                } => {
+                    if let Some(text) = base.and_then(|base| backticked(&word.raw, base)) {
+                        self.doubt(DoubtKind::HiddenCommand, span.clone());
+                        if let Ok(nodes) = rable::parse(&text, false) {
+                            let origin = Origin {
+                                base: None,
+                                whole: span.clone(),
+                            };
+                            self.sequence(&nodes, Joint::Substitution, is_fed, &origin);
+                            continue;
+                        }
+                    }
                     let origin = Origin {
-                        base: start.zip(offset).map(|(start, offset)| start + offset),
+                        base: start.zip(base).map(|(start, offset)| start + offset),
                         whole: span.clone(),
                     };
-                    self.node(command, Joint::Substitution, is_fed, &origin);
+                    self.node(node, Joint::Substitution, is_fed || is_written, &origin);
                 }
                 Inner::Text(text) => self.hidden(text, is_fed, &span),
             }
@@ -589,4 +615,32 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// The text of backticks that opens at `base` (in characters), if it has escapes: the shell takes them
+/// away before it reads the text, which the grammar does not.
+fn backticked(raw: &str, base: usize) -> Option<String> {
+    let mut chars = raw.chars().skip(base.checked_sub(1)?);
+    if chars.next() != Some('`') {
+        return None;
+    }
+    let mut text = String::new();
+    let mut has_escapes = false;
+    while let Some(c) = chars.next() {
+        match c {
+            '`' => break,
+            '\\' => match chars.next() {
+                Some(next @ ('`' | '$' | '\\')) => {
+                    has_escapes = true;
+                    text.push(next);
+                }
+                next => {
+                    text.push('\\');
+                    text.extend(next);
+                }
+            },
+            c => text.push(c),
+        }
+    }
+    has_escapes.then_some(text)
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::RiskLevel::{self, Dangerous, Elevated};
 use super::Segment;
 use super::read::Command;
+use super::word::Word;
 
 /// Variables that decide which program runs, or what one runs.
 const POWERFUL: &[&str] = &[
@@ -119,6 +120,26 @@ pub(super) fn changes_programs(name: &str) -> bool {
             || POWERFUL_PREFIXES
                 .iter()
                 .any(|prefix| name.starts_with(prefix)))
+}
+
+/// Builtins that read their arguments as arithmetic or names, and so run substitutions in them.
+pub(super) fn computes(name: &str) -> bool {
+    matches!(
+        name,
+        "let"
+            | "test"
+            | "["
+            | "declare"
+            | "typeset"
+            | "local"
+            | "read"
+            | "unset"
+            | "export"
+            | "readonly"
+            | "mapfile"
+            | "readarray"
+            | "wait"
+    )
 }
 
 /// Whether a variable of this name may hold a key.
@@ -253,15 +274,16 @@ pub(super) fn look(
     let has_unknown = arguments.iter().any(|word| word.has_expansion);
     match name {
         "sed" => {
-            let script = values().find(|(text, _)| !text.starts_with('-'));
-            if script.is_none_or(|(text, _)| !is_plain_sed(text))
-                || values().filter(|(text, _)| *text == "-e").count() > 1
-            {
-                say(
-                    Elevated,
-                    "The script may write files or run programs.",
-                    span,
-                );
+            for word in sed_scripts(arguments) {
+                match word.value.as_deref().map_or(Sed::Unclear, read_sed) {
+                    Sed::Plain => {}
+                    Sed::Unclear => say(Elevated, "The script is not read here.", &word.span),
+                    Sed::Acts => say(
+                        Dangerous,
+                        "The script writes files or runs programs.",
+                        &word.span,
+                    ),
+                }
             }
         }
         "awk" | "gawk" | "mawk" | "nawk" => {
@@ -321,6 +343,10 @@ pub(super) fn look(
         "python" | "python2" | "python3" | "pypy" | "pypy3" | "node" | "nodejs" | "ruby"
         | "perl" | "php" | "lua" | "deno" | "bun" | "osascript" => {
             let texts = command.redirects.iter().map(|redirect| &redirect.target);
+            if values().any(|(text, _)| text.starts_with("http://") || text.starts_with("https://"))
+            {
+                say(Dangerous, "Runs code from another machine.", span);
+            }
             for word in arguments.iter().chain(texts) {
                 if reaches_out(&word.shape) {
                     say(
@@ -419,37 +445,98 @@ fn reaches_out(code: &str) -> bool {
     .any(|call| code.contains(call))
 }
 
-/// Whether a sed script only prints, deletes and replaces lines.
-fn is_plain_sed(script: &str) -> bool {
-    script.split([';', '\n']).map(str::trim).all(|part| {
-        let part = part.trim_start_matches(|c: char| {
-            c.is_ascii_digit() || matches!(c, ',' | '$' | ' ' | '~' | '+')
-        });
-        if let Some(rest) = part.strip_prefix('s') {
-            let Some(mark) = rest
-                .chars()
-                .next()
-                .filter(|c| matches!(c, '/' | '|' | '#' | ',' | ':' | '@' | '!'))
-            else {
-                return false;
-            };
+/// What a sed script does besides printing.
+enum Sed {
+    Plain,
+    Unclear,
+    /// Writes files, reads others, or runs programs.
+    Acts,
+}
+
+/// The words that are scripts: behind `-e`, else the first that is no flag.
+fn sed_scripts(arguments: &[Word]) -> Vec<&Word> {
+    let marked: Vec<&Word> = arguments
+        .windows(2)
+        .filter_map(|pair| match pair {
+            [flag, script]
+                if flag.raw.starts_with('-')
+                    && !flag.raw.starts_with("--")
+                    && flag.raw.ends_with('e') =>
+            {
+                Some(script)
+            }
+            _ => None,
+        })
+        .chain(
+            arguments
+                .iter()
+                .filter(|word| word.raw.starts_with("--expression")),
+        )
+        .collect();
+    if marked.is_empty() {
+        arguments
+            .iter()
+            .find(|word| !word.raw.starts_with('-'))
+            .into_iter()
+            .collect()
+    } else {
+        marked
+    }
+}
+
+fn read_sed(script: &str) -> Sed {
+    let mut worst = Sed::Plain;
+    for part in script.split([';', '\n']) {
+        let part = part.trim_matches(|c: char| c.is_whitespace() || matches!(c, '{' | '}'));
+        let Some(command) = behind_addresses(part) else {
+            worst = Sed::Unclear;
+            continue;
+        };
+        if let Some(rest) = command.strip_prefix('s') {
+            let mark = rest.chars().next().unwrap_or('/');
             let pieces: Vec<&str> = rest.split(mark).collect();
-            return pieces.len() == 4
-                && pieces.last().is_some_and(|flags| {
-                    flags
-                        .bytes()
-                        .all(|b| matches!(b, b'g' | b'p' | b'i' | b'I' | b'0'..=b'9'))
-                });
+            let flags = pieces.last().copied().unwrap_or_default();
+            if flags.contains(['w', 'e']) {
+                return Sed::Acts;
+            }
+            if pieces.len() != 4
+                || flags.contains(|c: char| {
+                    !c.is_ascii_digit() && !matches!(c, 'g' | 'p' | 'i' | 'I' | 'm' | 'M')
+                })
+            {
+                worst = Sed::Unclear;
+            }
+        } else if command.starts_with(['w', 'W', 'e', 'r', 'R']) {
+            return Sed::Acts;
+        } else if !matches!(
+            command,
+            "" | "p" | "P" | "d" | "D" | "q" | "=" | "n" | "N" | "g" | "G" | "h" | "H" | "x" | "l"
+        ) {
+            worst = Sed::Unclear;
         }
-        if let Some(rest) = part.strip_prefix('/') {
-            // Lines that fit: `/a/p`, `/a/,/b/p`.
-            let pieces: Vec<&str> = rest.split('/').collect();
-            let command = pieces.last().copied().unwrap_or_default();
-            return matches!(pieces.len(), 2 | 4)
-                && matches!(command.trim_start_matches('!'), "p" | "d" | "q" | "=");
-        }
-        matches!(part, "" | "p" | "d" | "q" | "=" | "n" | "N" | "!d" | "!p")
-    })
+    }
+    worst
+}
+
+/// The command behind its addresses: lines, the last line, patterns.
+fn behind_addresses(part: &str) -> Option<&str> {
+    let mut rest = part;
+    loop {
+        rest = rest.trim_start_matches(|c: char| {
+            c.is_ascii_digit() || matches!(c, '$' | ',' | ' ' | '~' | '+' | '!' | '{')
+        });
+        let Some(pattern) = rest.strip_prefix('/') else {
+            return Some(rest);
+        };
+        let mut escaped = false;
+        let end = pattern.char_indices().find(|(_, c)| {
+            let found = *c == '/' && !escaped;
+            escaped = *c == '\\' && !escaped;
+            found
+        });
+        rest = pattern.get(end?.0 + 1..)?;
+        rest = rest.strip_prefix('I').unwrap_or(rest);
+    }
 }
 
 /// Whether an awk script only computes and prints.
@@ -520,10 +607,7 @@ const GIT_SETTING_ENDS: &[&str] = &[
     ".pager",
 ];
 
-fn git(
-    arguments: &[super::word::Word],
-    say: &mut dyn FnMut(RiskLevel, &'static str, &Range<usize>),
-) {
+fn git(arguments: &[Word], say: &mut dyn FnMut(RiskLevel, &'static str, &Range<usize>)) {
     let is_powerful = |text: &str| {
         let key = text
             .split(['=', ' '])

@@ -1,7 +1,7 @@
 //! Characters and lengths that deceive the eye.
 
 use unicode_security::mixed_script::AugmentedScriptSet;
-use unicode_security::skeleton;
+use unicode_security::{is_potential_mixed_script_confusable_char, skeleton};
 
 use super::doubt::{Doubt, DoubtKind};
 
@@ -9,6 +9,9 @@ use super::doubt::{Doubt, DoubtKind};
 const MOST_BLANKS: usize = 64;
 /// More empty lines in a row than this do too.
 const MOST_EMPTY_LINES: usize = 8;
+
+/// More of them are not listed.
+const MOST_LOOK_ALIKES: usize = 16;
 
 /// Whether a character is not seen, or turns the direction of writing. Tabs and line feeds are seen.
 pub(super) fn is_invisible(c: char) -> bool {
@@ -87,6 +90,7 @@ fn broken_words(line: &str, doubts: &mut Vec<Doubt>) {
 fn look_alikes(line: &str, doubts: &mut Vec<Doubt>) {
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
     let mut start = 0;
+    let most = doubts.len() + MOST_LOOK_ALIKES;
     for run in line.split_inclusive(|c| !is_part(c)) {
         let word = run.trim_end_matches(|c| !is_part(c));
         let behind = run.get(word.len()..).unwrap_or_default();
@@ -96,15 +100,32 @@ fn look_alikes(line: &str, doubts: &mut Vec<Doubt>) {
             for c in word.chars() {
                 scripts.intersect_with(AugmentedScriptSet::for_char(c));
             }
-            if scripts.is_empty() || skeleton(word).all(|c| c.is_ascii()) {
+            let mixes = scripts.is_empty()
+                && word.chars().any(|c| {
+                    !c.is_ascii()
+                        && (c.is_lowercase() || c.is_uppercase())
+                        && is_potential_mixed_script_confusable_char(c)
+                });
+            if mixes || skeleton(word).all(|c| c.is_ascii()) {
                 doubts.push(Doubt::new(DoubtKind::LookAlikes, start..start + word.len()));
             }
         }
         // Signs that pass for what the shell reads as its own.
-        if !behind.is_ascii() && skeleton(behind).all(|c| c.is_ascii()) {
+        // Dots and quotes of good typography mean nothing to a shell.
+        let is_type = |c| {
+            matches!(
+                c,
+                '\u{2018}'..='\u{201d}' | '\u{2013}' | '\u{2014}' | '\u{2026}'
+            )
+        };
+        let signs: String = behind.chars().filter(|c| !is_type(*c)).collect();
+        if !signs.is_ascii() && skeleton(&signs).all(|c| c.is_ascii()) {
             let from = start + word.len();
             doubts.push(Doubt::new(DoubtKind::LookAlikes, from..from + behind.len()));
         }
         start += run.len();
+        if doubts.len() >= most {
+            return;
+        }
     }
 }

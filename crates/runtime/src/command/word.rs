@@ -54,8 +54,14 @@ impl Word {
 
 /// A command inside a word, or text that may hold one.
 pub(super) enum Inner<'n> {
-    /// A substitution, and where its text begins in the raw word, in characters, when that is known.
-    Command(&'n Node, Option<usize>),
+    /// A substitution.
+    Command {
+        node: &'n Node,
+        /// Where its text begins in the raw word, in characters, when that is known.
+        base: Option<usize>,
+        /// Something is written into it: `>(...)`.
+        is_fed: bool,
+    },
     /// Text that the grammar left alone.
     Text(&'n str),
 }
@@ -84,6 +90,7 @@ pub(super) fn decode<'n>(
         in_double: false,
         was_quoted: false,
         was_bare: false,
+        bracket: false,
         braces: Braces::None,
     };
     let raw: Vec<char> = value.chars().collect();
@@ -105,7 +112,12 @@ pub(super) fn decode<'n>(
             NodeKind::CommandSubstitution { command, .. }
             | NodeKind::ProcessSubstitution { command, .. } => {
                 let base = at.and_then(|at| opening(&raw, at));
-                inner(Inner::Command(command, base));
+                let is_fed = matches!(&part.kind, NodeKind::ProcessSubstitution { direction, .. } if direction == ">");
+                inner(Inner::Command {
+                    node: command,
+                    base,
+                    is_fed,
+                });
                 at = base.and_then(|base| closing(&raw, base + command.span.end));
                 decoder.unknown();
             }
@@ -189,6 +201,8 @@ struct Decoder {
     in_double: bool,
     was_quoted: bool,
     was_bare: bool,
+    /// An unquoted `[` stands before.
+    bracket: bool,
     braces: Braces,
 }
 
@@ -259,7 +273,9 @@ impl Decoder {
                 c => {
                     self.was_bare = true;
                     match c {
-                        '*' | '?' | '[' => self.word.has_pattern = true,
+                        '*' | '?' => self.word.has_pattern = true,
+                        '[' => self.bracket = true,
+                        ']' if self.bracket => self.word.has_pattern = true,
                         '{' => self.braces = Braces::Open,
                         ',' if self.braces == Braces::Open => self.braces = Braces::Several,
                         '.' if self.braces == Braces::Open && chars.peek() == Some(&'.') => {

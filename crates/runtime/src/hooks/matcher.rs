@@ -1,11 +1,12 @@
 //! Which questions and events concern a hook.
 
 use std::borrow::Cow;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::programs::{Programs, programs};
 use super::{Hook, HookContext, HookFuture, Phase};
 use crate::approval::{Elicitation, Subject};
+use crate::command::plain;
 use crate::item::{FileUpdateKind, ItemDetail};
 
 /// What a hook is about. Everything that is set must hold; an empty one matches always.
@@ -40,15 +41,17 @@ impl Matcher {
 
     /// For a command that runs these programs and no other, and wants no extra permissions. The names
     /// are compared as they are written, so `ls` is not `./ls`. Never matches a line with
-    /// redirections, substitutions or anything else that leaves doubt.
+    /// redirections to or from files, substitutions, variables, patterns, programs that run others
+    /// (`sudo`, `xargs`) or anything else that leaves doubt: [`crate::hooks::Programs::complete`].
     #[must_use]
     pub fn only_programs<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.only_programs.extend(names.into_iter().map(Into::into));
         self
     }
 
-    /// For a command that runs one of these programs, by name or by path. A convenience, no wall: a
-    /// program can be hidden from it (`sh -c`, `xargs`, an alias).
+    /// For a command that runs one of these programs, by name or by path, also by way of another
+    /// (`sh -c`, `xargs`, `$(...)`). A convenience, no wall: a program can be hidden from it (a
+    /// variable, a script, an alias).
     #[must_use]
     pub fn any_program<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.any_program.extend(names.into_iter().map(Into::into));
@@ -232,23 +235,6 @@ impl HookContext {
                 _ => false,
             })
     }
-}
-
-/// A path without `.` and `..`, by its words alone.
-fn plain(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                if !out.pop() && !path.has_root() {
-                    out.push("..");
-                }
-            }
-            part => out.push(part),
-        }
-    }
-    out
 }
 
 /// A hook that is asked only about what a matcher picks: [`Hook::when`].
