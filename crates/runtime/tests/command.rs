@@ -1,4 +1,5 @@
 //! What command lines do: a corpus with what is expected of each line, and what holds for every line.
+#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 

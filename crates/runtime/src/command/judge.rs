@@ -303,11 +303,16 @@ impl Judge<'_> {
             }
             return;
         };
+        // A shell does what its text says, and that is read by itself.
+        let is_read = is_shell(name)
+            && !matches!(name, "fish" | "csh" | "tcsh")
+            && matches!(nested(name, command).as_slice(), [Nested::Line(_)]);
+        if is_read {
+            return;
+        }
         segment.effects = segment.effects.and(base.effects);
         let is_query = name == "command" && has_flag("-v -V", &values);
-        if !base.why.is_empty()
-            && !(name == "env" && !nested(name, command).is_empty())
-            && !is_query
+        if !base.why.is_empty() && (name != "env" || nested(name, command).is_empty()) && !is_query
         {
             self.reason(base.level, base.why, &segment.span.clone());
         }
@@ -347,15 +352,24 @@ impl Judge<'_> {
         if is_shell(name) && nested(name, command).is_empty() {
             self.arguments(&behind, Args::Read, segment);
         }
+        if base.level == RiskLevel::Low
+            && segment.effects.contains(Effect::Writes)
+            && !matches!(name, "mkdir" | "touch")
+        {
+            self.reason(RiskLevel::Elevated, "Changes files.", &segment.span.clone());
+        }
+        let mut acts = false;
         special::look(name, command, &segment.span, &mut |level, why, span| {
-            if level > RiskLevel::Low {
-                self.reasons.push(Reason {
-                    sentence: why.to_owned(),
-                    level,
-                    span: span.clone(),
-                });
-            }
+            acts |= level == RiskLevel::Dangerous && why.contains("program");
+            self.reasons.push(Reason {
+                sentence: why.to_owned(),
+                level,
+                span: span.clone(),
+            });
         });
+        if acts {
+            segment.effects = segment.effects.and(Effects::UNKNOWN);
+        }
         segment.hosts = special::hosts(name, &values);
         if matches!(name, "cd" | "pushd" | "popd") {
             self.moved = match (name, segment.paths.first()) {
@@ -378,6 +392,12 @@ impl Judge<'_> {
             .iter()
             .filter(|word| !word.raw.starts_with('-') || word.raw == "-")
             .collect();
+        let args = match args {
+            Args::ScriptThenRead if arguments.iter().any(|word| has_script(&word.raw)) => {
+                Args::Read
+            }
+            args => args,
+        };
         let count = operands.len();
         for (index, word) in operands.iter().enumerate() {
             let Some(access) = args.access(index, count) else {
@@ -589,10 +609,7 @@ impl Judge<'_> {
                 &span,
             );
         }
-        let decodes = self
-            .segments
-            .iter()
-            .position(|segment| special::decodes(segment));
+        let decodes = self.segments.iter().position(special::decodes);
         if let Some(at) = decodes {
             let is_piped_on =
                 self.segments
@@ -710,6 +727,21 @@ fn span_of(words: &[Word], otherwise: &Range<usize>) -> Range<usize> {
             first.span.start..last.span.end
         }
         _ => otherwise.clone(),
+    }
+}
+
+/// Whether a flag holds the script or the pattern itself (`-ex`, `--regexp=x`, `--files`), so that the
+/// first argument is a file.
+fn has_script(flag: &str) -> bool {
+    match flag.strip_prefix("--") {
+        Some(long) => ["regexp=", "expression=", "file=", "files"]
+            .iter()
+            .any(|name| long.starts_with(name)),
+        None => flag.strip_prefix('-').is_some_and(|letters| {
+            letters
+                .find(['e', 'f'])
+                .is_some_and(|at| at + 1 < letters.len())
+        }),
     }
 }
 

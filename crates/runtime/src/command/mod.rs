@@ -20,12 +20,14 @@
 
 mod doubt;
 mod effect;
+mod git;
 mod judge;
 mod matching;
 mod nested;
 mod paths;
 mod programs;
 mod read;
+mod scripts;
 mod special;
 mod text;
 mod word;

@@ -212,7 +212,7 @@ const TABLE: &[Row] = &[
     row("shutdown reboot halt poweroff init telinit kexec", "", "", P, Dangerous, Args::Text, "Stops the machine."),
     row("iptables ip6tables nft ufw firewall-cmd sysctl modprobe insmod rmmod setenforce update-alternatives ldconfig crontab at batch visudo hostnamectl timedatectl nmcli tc brctl", "", "", P, Dangerous, Args::Any, SYSTEM),
     row("crontab at batch", "", "", WU, Dangerous, Args::Any, "Makes something run later."),
-    row("crontab", "", "-l", R, Elevated, Args::Text, "Reads what runs later."),
+    row("crontab", "", "=-l", R, Elevated, Args::Text, "Reads what runs later."),
     row("kill", "", "", NONE, Elevated, Args::Text, "Ends processes."),
     row("kill", "", "-l", NONE, Low, Args::Text, ""),
     row("killall pkill skill", "", "", NONE, Dangerous, Args::Text, "Ends every process of a name."),

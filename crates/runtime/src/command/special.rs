@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use super::RiskLevel::{self, Dangerous, Elevated};
 use super::Segment;
+use super::git;
 use super::read::Command;
-use super::word::Word;
+use super::scripts::{Sed, is_plain_awk, read_sed, sed_scripts};
 
 /// Variables that decide which program runs, or what one runs.
 const POWERFUL: &[&str] = &[
@@ -287,10 +288,15 @@ pub(super) fn look(
             }
         }
         "awk" | "gawk" | "mawk" | "nawk" => {
-            let script = arguments.iter().find(|word| !word.raw.starts_with('-'));
-            let is_plain = script
-                .and_then(|word| word.value.as_deref())
-                .is_some_and(is_plain_awk);
+            // Any of them may be the script; a separator of fields is not.
+            let is_plain = arguments
+                .iter()
+                .filter(|word| word.raw.chars().count() > 3)
+                .all(|word| word.value.as_deref().is_none_or(is_plain_awk))
+                && arguments
+                    .iter()
+                    .find(|word| !word.raw.starts_with('-'))
+                    .is_some_and(|word| word.value.is_some());
             if !is_plain {
                 say(
                     Dangerous,
@@ -304,7 +310,7 @@ pub(super) fn look(
                 say(Dangerous, "Overwrites what it is told by a flag.", at);
             }
         }
-        "git" => git(arguments, say),
+        "git" => git::look(arguments, say),
         "chmod" => {
             for (text, at) in values() {
                 let is_wide = matches!(
@@ -323,10 +329,8 @@ pub(super) fn look(
                 }
             }
         }
-        "kill" => {
-            if values().any(|(text, _)| matches!(text, "-1" | "0" | "1")) || has_unknown {
-                say(Dangerous, "Ends processes that are not named.", span);
-            }
+        "kill" if values().any(|(text, _)| matches!(text, "-1" | "0" | "1")) || has_unknown => {
+            say(Dangerous, "Ends processes that are not named.", span);
         }
         "docker" | "podman" | "nerdctl" => {
             for (text, at) in values() {
@@ -384,10 +388,10 @@ pub(super) fn look(
         {
             say(Dangerous, "Runs a program that it is told by a flag.", span);
         }
-        "npm" | "pnpm" | "yarn" | "pip" | "pip3" => {
-            if values().any(|(text, _)| text.contains("://") || text.starts_with("git+")) {
-                say(Dangerous, "Takes a package from a place of its own.", span);
-            }
+        "npm" | "pnpm" | "yarn" | "pip" | "pip3"
+            if values().any(|(text, _)| text.contains("://") || text.starts_with("git+")) =>
+        {
+            say(Dangerous, "Takes a package from a place of its own.", span);
         }
         _ => {}
     }
@@ -443,218 +447,4 @@ fn reaches_out(code: &str) -> bool {
     ]
     .iter()
     .any(|call| code.contains(call))
-}
-
-/// What a sed script does besides printing.
-enum Sed {
-    Plain,
-    Unclear,
-    /// Writes files, reads others, or runs programs.
-    Acts,
-}
-
-/// The words that are scripts: behind `-e`, else the first that is no flag.
-fn sed_scripts(arguments: &[Word]) -> Vec<&Word> {
-    let marked: Vec<&Word> = arguments
-        .windows(2)
-        .filter_map(|pair| match pair {
-            [flag, script]
-                if flag.raw.starts_with('-')
-                    && !flag.raw.starts_with("--")
-                    && flag.raw.ends_with('e') =>
-            {
-                Some(script)
-            }
-            _ => None,
-        })
-        .chain(
-            arguments
-                .iter()
-                .filter(|word| word.raw.starts_with("--expression")),
-        )
-        .collect();
-    if marked.is_empty() {
-        arguments
-            .iter()
-            .find(|word| !word.raw.starts_with('-'))
-            .into_iter()
-            .collect()
-    } else {
-        marked
-    }
-}
-
-fn read_sed(script: &str) -> Sed {
-    let mut worst = Sed::Plain;
-    for part in script.split([';', '\n']) {
-        let part = part.trim_matches(|c: char| c.is_whitespace() || matches!(c, '{' | '}'));
-        let Some(command) = behind_addresses(part) else {
-            worst = Sed::Unclear;
-            continue;
-        };
-        if let Some(rest) = command.strip_prefix('s') {
-            let mark = rest.chars().next().unwrap_or('/');
-            let pieces: Vec<&str> = rest.split(mark).collect();
-            let flags = pieces.last().copied().unwrap_or_default();
-            if flags.contains(['w', 'e']) {
-                return Sed::Acts;
-            }
-            if pieces.len() != 4
-                || flags.contains(|c: char| {
-                    !c.is_ascii_digit() && !matches!(c, 'g' | 'p' | 'i' | 'I' | 'm' | 'M')
-                })
-            {
-                worst = Sed::Unclear;
-            }
-        } else if command.starts_with(['w', 'W', 'e', 'r', 'R']) {
-            return Sed::Acts;
-        } else if !matches!(
-            command,
-            "" | "p" | "P" | "d" | "D" | "q" | "=" | "n" | "N" | "g" | "G" | "h" | "H" | "x" | "l"
-        ) {
-            worst = Sed::Unclear;
-        }
-    }
-    worst
-}
-
-/// The command behind its addresses: lines, the last line, patterns.
-fn behind_addresses(part: &str) -> Option<&str> {
-    let mut rest = part;
-    loop {
-        rest = rest.trim_start_matches(|c: char| {
-            c.is_ascii_digit() || matches!(c, '$' | ',' | ' ' | '~' | '+' | '!' | '{')
-        });
-        let Some(pattern) = rest.strip_prefix('/') else {
-            return Some(rest);
-        };
-        let mut escaped = false;
-        let end = pattern.char_indices().find(|(_, c)| {
-            let found = *c == '/' && !escaped;
-            escaped = *c == '\\' && !escaped;
-            found
-        });
-        rest = pattern.get(end?.0 + 1..)?;
-        rest = rest.strip_prefix('I').unwrap_or(rest);
-    }
-}
-
-/// Whether an awk script only computes and prints.
-fn is_plain_awk(script: &str) -> bool {
-    !script.contains("system")
-        && !script.contains("getline")
-        && !script.contains('@')
-        && !script.contains("close")
-        && !script.contains("\"|")
-        && !has_awk_output(script)
-}
-
-/// `print > "file"`, `print | "command"`; a `>` or `|` elsewhere compares.
-fn has_awk_output(script: &str) -> bool {
-    script.replace("||", "").contains('|')
-        || script
-            .split([';', '{', '}', '\n'])
-            .any(|part| part.trim_start().starts_with("print") && part.contains('>'))
-}
-
-/// Settings of git that run programs.
-const GIT_SETTINGS: &[&str] = &[
-    "core.hookspath",
-    "core.sshcommand",
-    "core.fsmonitor",
-    "core.pager",
-    "core.editor",
-    "core.askpass",
-    "core.gitproxy",
-    "core.alternaterefscommand",
-    "diff.external",
-    "sequence.editor",
-    "credential.",
-    "alias.",
-    "include.",
-    "includeif.",
-    "url.",
-    "protocol.",
-    "uploadpack.",
-    "receivepack.",
-    "gpg.",
-    "filter.",
-    "pager.",
-    "interactive.difffilter",
-    "init.templatedir",
-    "browser.",
-    "man.",
-    "http.proxy",
-    "http.sslverify",
-    "remote.",
-    "submodule.",
-    "trailer.",
-    "sendemail.",
-];
-/// Ends of such settings.
-const GIT_SETTING_ENDS: &[&str] = &[
-    ".cmd",
-    ".command",
-    ".textconv",
-    ".driver",
-    ".program",
-    ".path",
-    ".helper",
-    ".clean",
-    ".smudge",
-    ".process",
-    ".tool",
-    ".pager",
-];
-
-fn git(arguments: &[Word], say: &mut dyn FnMut(RiskLevel, &'static str, &Range<usize>)) {
-    let is_powerful = |text: &str| {
-        let key = text
-            .split(['=', ' '])
-            .next()
-            .unwrap_or(text)
-            .to_ascii_lowercase();
-        GIT_SETTINGS.iter().any(|setting| key.starts_with(setting))
-            || GIT_SETTING_ENDS.iter().any(|end| key.ends_with(end))
-    };
-    let values: Vec<Option<&str>> = arguments.iter().map(|word| word.value.as_deref()).collect();
-    let is_config = values.iter().any(|value| *value == Some("config"));
-    for (index, word) in arguments.iter().enumerate() {
-        let Some(text) = word.value.as_deref() else {
-            continue;
-        };
-        let is_setting = index > 0 && values.get(index - 1) == Some(&Some("-c"));
-        if is_setting {
-            let level = if is_powerful(text) || text.contains("=!") {
-                Dangerous
-            } else {
-                Elevated
-            };
-            say(
-                level,
-                "Changes a setting of git for this command.",
-                &word.span,
-            );
-        } else if is_config && is_powerful(text) && values.len() > index + 1 {
-            say(
-                Dangerous,
-                "Changes a setting of git that runs programs.",
-                &word.span,
-            );
-        }
-        if text.starts_with("ext::") || text.starts_with("fd::") {
-            say(
-                Dangerous,
-                "Runs a program in the place of a connection.",
-                &word.span,
-            );
-        }
-        if text.starts_with('+') && values.first() == Some(&Some("push")) {
-            say(
-                Dangerous,
-                "Rewrites history that others may have.",
-                &word.span,
-            );
-        }
-    }
 }

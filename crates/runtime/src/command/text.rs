@@ -40,7 +40,7 @@ pub(super) fn look(line: &str, doubts: &mut Vec<Doubt>) {
         .filter(|(_, c)| is_invisible(*c))
         .map(|(at, c)| at..at + c.len_utf8());
     if let Some(first) = invisible.next() {
-        let end = invisible.last().map_or(first.end, |last| last.end);
+        let end = invisible.next_back().map_or(first.end, |last| last.end);
         doubts.push(Doubt::new(DoubtKind::InvisibleCharacters, first.start..end));
     }
     far_away(line, doubts);
