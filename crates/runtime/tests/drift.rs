@@ -10,8 +10,12 @@
 
 #[path = "drift/compare.rs"]
 mod compare;
+#[path = "support/fake.rs"]
+mod fake;
 #[path = "drift/schema.rs"]
 mod schema;
+#[path = "drift/sent.rs"]
+mod sent;
 #[path = "drift/shape.rs"]
 mod shape;
 #[path = "drift/source.rs"]

@@ -3,7 +3,7 @@
 //! ```text
 //! string  integer  number  boolean  null  any  object      the kinds of JSON; `object` is one of any members
 //! 'accept'                                                this very string
-//! [string]  {*: string}                                   a list, a map
+//! [string]  []  {*: string}                               a list, an empty one, a map
 //! {id: string, name?: string|null}                        an object with these members, and perhaps others
 //! 'a'|'b'                                                 one of these; what else comes is put up with
 //! 'a'|'b'!                                                one of these; anything else cannot be read at all
@@ -112,6 +112,13 @@ impl Reader<'_> {
             out.push(Kind::Literal(literal.to_owned()));
             self.rest = rest;
         } else if self.take('[') {
+            if self.take(']') {
+                let nothing = Shape {
+                    any_of: Vec::new(),
+                    closed: false,
+                };
+                return out.push(Kind::List(nothing));
+            }
             out.push(Kind::List(self.shape()));
             self.expect(']');
         } else if self.take('{') {

@@ -112,7 +112,7 @@ pub(crate) const CALLS: &[Call] = &[
         "TurnStartResponse",
         "{turn: {id: string}}",
     ),
-    call("turn/steer", "{threadId: string, expectedTurnId: string, input: [@input]}", "TurnSteerResponse", "object"),
+    call("turn/steer", "{threadId: string, expectedTurnId: string, input: [{type: 'text', text: string, text_elements: []}]}", "TurnSteerResponse", "object"),
     call("turn/interrupt", "{threadId: string, turnId: string}", "TurnInterruptResponse", "object"),
     call(
         "review/start",
