@@ -73,6 +73,7 @@ impl ClientConfig {
 
 /// What the server said of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ServerInfo {
     /// Its version.
     pub version: Version,

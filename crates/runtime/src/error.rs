@@ -12,6 +12,7 @@ use crate::transport::SpawnError;
 ///
 /// Cheap to clone: concurrent closers of a session share one result.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum RpcError {
     /// The server refused. Nothing happened.
     #[error("{method}: {message}", message = error.message)]
@@ -193,6 +194,7 @@ impl std::fmt::Display for Version {
 
 /// A question to an agent that got no answer.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum AskError {
     /// The call failed.
     #[error(transparent)]

@@ -21,6 +21,7 @@ pub type TurnId = Arc<str>;
 
 /// One thing that happened on a thread.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Event {
     /// A turn began, by whoever's doing: this client, another one, a queue, a goal. Told again after
     /// [`Event::CaughtUp`] of one that goes on.
@@ -183,6 +184,7 @@ pub struct Delta {
 
 /// Which part of an item grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum DeltaPart {
     /// The text of an agent message.
     AgentMessage,
@@ -252,6 +254,7 @@ pub enum FailureKind {
 
 /// A thread's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ThreadStatus {
     /// Not in the server's memory.
     NotLoaded,
@@ -270,6 +273,7 @@ pub enum ThreadStatus {
 
 /// Tokens used by a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct TokenUsage {
     /// Tokens of the last model request: about what is in the context now.
     pub last_total: i64,

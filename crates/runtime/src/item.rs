@@ -51,6 +51,7 @@ impl Item {
 
 /// What an item is.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum ItemDetail {
     /// A message of the person.
     UserMessage {

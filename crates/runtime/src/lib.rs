@@ -9,6 +9,26 @@
 //! level of info nothing that anybody said is in it; at debug it is. Secrets are not logged.
 //!
 //! No UI and no Tauri here: any Rust program can use this crate.
+//!
+//! # What grows
+//! Types that grow with the protocol are `#[non_exhaustive]`: events, items, errors of calls, and what the
+//! [`catalog`] returns. What each needs its own words or its own answer is not, so that the compiler names every place
+//! that a new one concerns: [`approval::Subject`], [`approval::Decision`], [`approval::Outcome`],
+//! [`event::FailureKind`], [`ConnectError`], and the rows of the [`transcript`]. Nor is what callers build
+//! themselves, such as [`ClientConfig`] and [`RunProfile`]: fill those up from their `default()` or `new`.
+//!
+//! # Types of other crates
+//! These are part of the API, and a new major version of theirs is one of this crate's:
+//! - `serde_json`: `RawValue` for what came and is kept as it came (fields named `raw`, the payloads of
+//!   [`jsonrpc::Frame`]); `Value` and `Map` for JSON that is the caller's or Codex's own (params of [`Client::call`],
+//!   Codex's config, output schemas, the metadata of hooks); `Error` as a cause in [`jsonrpc`].
+//! - `serde`: its traits on plain data, and as bounds of [`Client::call`] and of what [`jsonrpc`] writes.
+//! - `tokio`: `watch` and `mpsc` receivers for states and notices, `AsyncRead` and `AsyncWrite` in
+//!   [`transport::Wire`]. The runtime needs tokio to run, so wrapping them would hide nothing.
+//!
+//! The crate that the protocol is decoded with is not among them.
+
+#![deny(missing_docs)]
 
 pub mod approval;
 pub mod automation;
