@@ -48,6 +48,8 @@ export const profile = (id: string, changes: Partial<Profile> = {}): Profile => 
   approval: "onRequest",
   developerInstructions: "",
   dialogs: "always",
+  notifications: "whenUnfocused",
+  sound: false,
   ...changes,
 });
 
@@ -68,7 +70,9 @@ export const approval = (id: string, askedAt: number, changes: Partial<Approval>
   folder: "/home/mara/one",
   askedAt,
   name: `Run ${id}`,
-  subject: { kind: "command", command: id, cwd: "/home/mara/one", extras: [] },
+  subject: { kind: "command", command: id, cwd: "/home/mara/one", extras: [], parts: [] },
+  risk: { level: "elevated", reasons: ["Runs outside the sandbox."] },
+  before: null,
   reason: null,
   consequences: ["Runs outside the sandbox."],
   choices: [
@@ -106,7 +110,7 @@ export async function openWindow(state: Partial<AppState> = {}, answers: Answers
     approvals: [],
     profiles: [profile("p1")],
     notices: [],
-    settings: { theme: "light" },
+    settings: { theme: "light", quietHours: null, ledgerDays: null },
     home: "/home/mara",
     ...state,
   };
