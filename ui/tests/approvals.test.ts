@@ -77,6 +77,9 @@ describe("answering", () => {
     expect(confirm.textContent).toBe("Always allow");
     await fireEvent.click(confirm);
     await fireEvent.click(button(card("Run ls"), "Confirm: Always allow"));
+    expect(answers(desk), "a double click is no second decision").toEqual([]);
+    await pass(ARMING);
+    await fireEvent.click(button(card("Run ls"), "Confirm: Always allow"));
     expect(answers(desk)).toEqual([{ approval: "ls", answer: { choice: "allowByRule", fields: [], reason: null } }]);
   });
 

@@ -5,13 +5,16 @@
 
 export interface Piece {
   text: string;
-  /** `plain`, a character that is written as its code, one that is not of the ASCII alphabet, or a line break. */
-  mark: "plain" | "code" | "foreign" | "break";
+  /**
+   * `plain`, a character that is written as its code, one that is not of the ASCII alphabet, a line break, or so many
+   * spaces that what comes after them could be taken for something else.
+   */
+  mark: "plain" | "code" | "foreign" | "break" | "spaces";
   /** For a tooltip. */
   title: string;
 }
 
-const SPECIAL = /⟨U\+[0-9A-F]{4,6}⟩|[^\p{ASCII}]|\n/gu;
+const SPECIAL = /⟨U\+[0-9A-F]{4,6}⟩|[^\p{ASCII}]|\n|(?<=\S) {8,}/gu;
 
 const codes = (text: string): string =>
   [...text].map((char) => `U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`).join(" ");
@@ -32,6 +35,7 @@ export function pieces(text: string): Piece[] {
     if (found.index > at) add(text.slice(at, found.index), "plain");
     const [char] = found;
     if (char === "\n") add(char, "break", "Line break");
+    else if (char.startsWith(" ")) add(char, "spaces", `${char.length} spaces`);
     else if (char.startsWith("⟨U+"))
       add(char, "code", "A character that cannot be seen, or that changes how others read");
     else add(char, "foreign", `Not ASCII: ${codes(char)}`);
