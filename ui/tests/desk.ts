@@ -1,7 +1,8 @@
 /** A window over a backend that does what a test says. */
-import { render } from "@testing-library/svelte";
+import { render, screen } from "@testing-library/svelte";
 import { tick } from "svelte";
 import App from "../src/App.svelte";
+import { fakeWorld } from "../src/backend/fake";
 import { type Backend, BackendError } from "../src/backend/types";
 import type {
   Approval,
@@ -144,6 +145,20 @@ export async function openWindow(state: Partial<AppState> = {}, answers: Answers
   render(App, { backend });
   await settle();
   return desk;
+}
+
+/** Opens the window over the play. Its events come by themselves; wait for what they show. */
+export async function openPlay(scene: string) {
+  const { backend, world } = fakeWorld(scene, 0);
+  const calls: { name: string; args: unknown }[] = [];
+  const call = backend.call;
+  backend.call = (name, args) => {
+    calls.push({ name, args });
+    return call(name, args);
+  };
+  render(App, { backend });
+  await screen.findByRole("tablist", { name: "Sessions" });
+  return { world, calls, called: (name: string) => calls.filter((at) => at.name === name).map((at) => at.args) };
 }
 
 /** Lets every promise that is due run, and draws what they changed. */
