@@ -95,6 +95,45 @@ describe("what is asked", () => {
     expect(answers(desk)).toHaveLength(1);
   });
 
+  test("what a server says twice is shown twice, and the card stays whole", async () => {
+    const twice = ["same", "same"];
+    const option = { value: "a", label: "A", text: "" };
+    const fields = [0, 1].map(() => ({
+      id: "f",
+      title: "F",
+      text: "",
+      required: false,
+      initial: [],
+      input: { kind: "one" as const, options: [option, option], other: false },
+    }));
+    await openWindow(
+      opened(
+        asks({ kind: "permissions", wants: twice }, "Give", {
+          consequences: twice,
+          risk: { level: "elevated", reasons: twice },
+        }),
+        asks({ kind: "form", server: "s", message: "", fields }, "Fill in"),
+      ),
+    );
+    expect(within(card("Give")).getAllByText("same")).toHaveLength(6);
+    expect(within(card("Fill in")).getAllByRole("radio")).toHaveLength(4);
+  });
+
+  test("what is dangerous says so, and nothing of it is offered as the obvious thing", async () => {
+    await openWindow(
+      opened(
+        approval("rm", 1, { risk: { level: "dangerous", reasons: ["Deletes files."] } }),
+        approval("ls", 2, { risk: { level: "low", reasons: [] } }),
+      ),
+    );
+    expect(
+      within(region()).getByRole("group", { name: "Run rm", description: "Dangerous Deletes files." }),
+    ).toBeTruthy();
+    const allow = (name: string) => within(card(name)).getByRole("button", { name: "Allow once" });
+    expect(allow("Run rm").classList.contains("primary")).toBe(false);
+    expect(allow("Run ls").classList.contains("primary")).toBe(true);
+  });
+
   test("a tool, and permissions", async () => {
     await openWindow(opened(asks(SUBJECTS.tool, "Use it"), asks(SUBJECTS.permissions, "Give")));
     expect(card("Use it").textContent).toContain("close_ticket");

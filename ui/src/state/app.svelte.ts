@@ -102,7 +102,15 @@ export class App {
   /** Brings a question to the eye: its session to the front, its card on the desk into view. Answers nothing. */
   showQuestion(id: string): void {
     const card = this.approvals.get(id);
-    if (!card || !this.approvals.want(id, "card")) return;
+    if (!card || !this.approvals.want(id, "card")) {
+      this.notices.say(`settled:${id}`, "info", {
+        what: card ? `“${card.approval.name}” was settled already.` : "That question was settled already.",
+        meaning: "",
+        remedy: "",
+        details: null,
+      });
+      return;
+    }
     this.dialog = null;
     this.openDesk();
     this.attempt(this.sessions.activate(card.approval.session));
