@@ -240,7 +240,7 @@ lasting: boolean, };
 /**
  * Which answer.
  */
-export type ChoiceId = "allowOnce" | "allowForSession" | "allowAlways" | "allowByRule" | "allowHost" | "denyHost" | "submit" | "deny" | "denyAndStop";
+export type ChoiceId = "allowOnce" | "allowForSession" | "allowAlways" | "allowByRule" | "allowHost" | "denyHost" | "submit" | "dismiss" | "deny" | "denyAndStop";
 
 /**
  * One of Codex's own rules.
@@ -815,7 +815,7 @@ dialogs: ShowWhen,
  */
 notifications: ShowWhen, 
 /**
- * A sound for a question, once for a burst of them.
+ * The notification comes with a sound, once for a burst of questions.
  */
 sound: boolean, };
 
@@ -887,7 +887,7 @@ dialogs: ShowWhen,
  */
 notifications: ShowWhen, 
 /**
- * A sound for a question, once for a burst of them.
+ * The notification comes with a sound, once for a burst of questions.
  */
 sound: boolean, };
 
@@ -1618,8 +1618,9 @@ export interface Events {
   "approval://resolved": ApprovalResolved;
   /** An answer came too late: what to tell the person. */
   "approval://late": LateAnswer;
-  /** A question was clicked outside the window: bring it to the eye. */
-  "approval://show": string;
+  /** Somebody clicked outside the window to see this question: bring it to the eye. `None`: there is none any */
+  /** more. */
+  "approval://show": string | null;
   /** The rules changed; the whole book. */
   "rules://changed": RuleBook;
   /** The ledger has a new entry, or one was settled. */

@@ -55,6 +55,7 @@ const answered: Record<ChoiceId, string> = {
   allowHost: "Host allowed by a rule",
   denyHost: "Host denied by a rule",
   submit: "Answered",
+  dismiss: "Closed without an answer",
   deny: "Denied",
   denyAndStop: "Denied, and the turn was stopped",
 };
@@ -109,6 +110,7 @@ export const choiceWords: Record<ChoiceId, string> = {
   allowHost: "Allow this host always",
   denyHost: "Deny this host always",
   submit: "Send the answers",
+  dismiss: "Close it",
   deny: "Deny",
   denyAndStop: "Deny and stop",
 };

@@ -72,7 +72,9 @@ export class App {
         this.backend.on("approval://requested", (approval) => this.approvals.requested(approval)),
         this.backend.on("approval://resolved", (resolved) => this.approvals.resolved(resolved)),
         this.backend.on("approval://late", (late) => this.#late(late.name, late.choice)),
-        this.backend.on("approval://show", (id) => this.showQuestion(id)),
+        this.backend.on("approval://show", (id) => {
+          if (id !== null) this.showQuestion(id);
+        }),
         this.backend.on("rules://changed", (book) => this.rules.take(book)),
         this.backend.on("profiles://changed", (profiles) => (this.profiles = profiles)),
         this.backend.on("notices://changed", (notices) => (this.notices.list = notices)),
