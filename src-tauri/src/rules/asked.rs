@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use countersign_contract::{Approval, LedgerEntry, ProfileId, SessionId, SubjectKind};
-use countersign_runtime::approval::{CommandRequest, Request, Subject};
+use countersign_runtime::approval::{CommandRequest, Elicitation, Request, Subject};
 use countersign_runtime::item::{FileUpdateKind, Item, ItemDetail};
 use serde_json::{Value, json};
 
@@ -114,7 +114,17 @@ impl Asked {
                     },
                 ),
                 SubjectKind::Permissions => Some(Wish::Permissions),
-                SubjectKind::Tool => tool(raw).map(|(server, tool)| Wish::Tool { server, tool }),
+                SubjectKind::Tool => {
+                    request("mcpServer/elicitation/request", raw).and_then(|request| match request
+                        .subject
+                    {
+                        Subject::Elicitation(Elicitation::Tool(tool)) => Some(Wish::Tool {
+                            server: tool.server,
+                            tool: tool.tool,
+                        }),
+                        _ => None,
+                    })
+                }
                 SubjectKind::Questions
                 | SubjectKind::Form
                 | SubjectKind::Link
@@ -157,18 +167,12 @@ pub fn kind(request: &Request) -> SubjectKind {
     match &request.subject {
         Subject::Command(_) => SubjectKind::Command,
         Subject::FileChange { .. } => SubjectKind::Files,
-        Subject::Permissions { .. } => SubjectKind::Permissions,
-        Subject::UserInput { .. } => SubjectKind::Questions,
-        Subject::Elicitation { .. } => {
-            let raw: Value = serde_json::from_str(request.raw.get()).unwrap_or_default();
-            if tool(&raw).is_some() {
-                SubjectKind::Tool
-            } else if raw["mode"] == "url" {
-                SubjectKind::Link
-            } else {
-                SubjectKind::Form
-            }
-        }
+        Subject::Permissions(_) => SubjectKind::Permissions,
+        Subject::UserInput(_) => SubjectKind::Questions,
+        Subject::Elicitation(Elicitation::Tool(_)) => SubjectKind::Tool,
+        Subject::Elicitation(Elicitation::Form { .. }) => SubjectKind::Form,
+        Subject::Elicitation(Elicitation::Url { .. }) => SubjectKind::Link,
+        Subject::Elicitation(Elicitation::Other { .. }) => SubjectKind::Other,
         Subject::DynamicTool | Subject::Unknown => SubjectKind::Other,
     }
 }
@@ -228,19 +232,4 @@ fn paths(changes: &Value, folder: &std::path::Path) -> Option<Vec<PathBuf>> {
         }
     }
     (!paths.is_empty()).then_some(paths)
-}
-
-/// Server and name of a tool whose use is asked for, and nothing besides (FACTS section 4).
-fn tool(raw: &Value) -> Option<(String, String)> {
-    let meta = &raw["_meta"];
-    let asks_more = raw["requestedSchema"]["properties"]
-        .as_object()
-        .is_some_and(|properties| !properties.is_empty());
-    if meta["codex_approval_kind"] != "mcp_tool_call" || asks_more {
-        return None;
-    }
-    Some((
-        raw["serverName"].as_str()?.to_owned(),
-        meta["tool_name"].as_str()?.to_owned(),
-    ))
 }
