@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use countersign_contract::{Millis, Rule, RuleAbout, RuleScope, RuleSettings, Verdict};
-use countersign_runtime::command::{Place, Understood, understand};
+use countersign_runtime::command::{Access, Place, RiskLevel, Understood, touch, understand};
 
 use super::asked::{Asked, CommandWish, Whence, Wish};
 use super::commands;
@@ -64,7 +64,7 @@ struct Question<'a> {
     whence: &'a Whence,
     wish: &'a Wish,
     understood: Option<Understood>,
-    resolve: Resolve<'a>,
+    ground: Ground<'a>,
 }
 
 impl<'a> Question<'a> {
@@ -77,7 +77,7 @@ impl<'a> Question<'a> {
             whence: &asked.whence,
             wish: &asked.wish,
             understood,
-            resolve: ground.resolve,
+            ground,
         }
     }
 
@@ -95,10 +95,10 @@ impl<'a> Question<'a> {
         match scope {
             RuleScope::Session { session } => *session == self.whence.session,
             RuleScope::Folder { folder } if verdict == Verdict::Allow => {
-                surely_in(&self.whence.folder, Path::new(folder), self.resolve)
+                surely_in(&self.whence.folder, Path::new(folder), self.ground.resolve)
             }
             RuleScope::Folder { folder } => {
-                perhaps_in(&self.whence.folder, Path::new(folder), self.resolve)
+                perhaps_in(&self.whence.folder, Path::new(folder), self.ground.resolve)
             }
             RuleScope::Profile { profile } => *profile == self.whence.profile,
             RuleScope::Everywhere => true,
@@ -123,8 +123,9 @@ impl<'a> Question<'a> {
             ) => asked.iter().all(|path| {
                 paths.iter().map(Path::new).any(|folder| {
                     folder.parent().is_some()
-                        && surely_in(path, folder, self.resolve)
-                        && reaches(folder, path, self.resolve)
+                        && surely_in(path, folder, self.ground.resolve)
+                        && reaches(folder, path, self.ground.resolve)
+                        && (plain(path) == plain(folder) || !self.is_dangerous(path))
                 })
             }),
             (RuleAbout::Host { host }, Wish::Command(wish), _) => {
@@ -145,6 +146,20 @@ impl<'a> Question<'a> {
         }
     }
 
+    /// To change this file could do harm that is hard to take back: then a rule has to name it.
+    fn is_dangerous(&self, path: &Path) -> bool {
+        let folder = Some(self.whence.folder.as_path());
+        let place = Place {
+            cwd: folder,
+            folder,
+            home: self.ground.home,
+        };
+        let leads_to = (self.ground.resolve)(path);
+        std::iter::once(plain(path))
+            .chain(leads_to)
+            .any(|path| touch(&path, Access::Write, &place).level == RiskLevel::Dangerous)
+    }
+
     /// Some of what is asked is what the rule is about.
     fn is_partly(&self, about: &RuleAbout) -> bool {
         match (about, self.wish) {
@@ -161,13 +176,13 @@ impl<'a> Question<'a> {
                 let lies_in = |path: &PathBuf| {
                     wanted
                         .iter()
-                        .any(|folder| perhaps_in(path, Path::new(folder), self.resolve))
+                        .any(|folder| perhaps_in(path, Path::new(folder), self.ground.resolve))
                 };
                 // What is granted reaches everything below it.
                 let is_granted = |root: &PathBuf| {
                     wanted
                         .iter()
-                        .any(|path| perhaps_in(Path::new(path), root, self.resolve))
+                        .any(|path| perhaps_in(Path::new(path), root, self.ground.resolve))
                 };
                 wanted.is_empty()
                     || paths.iter().flatten().any(lies_in)
@@ -206,15 +221,16 @@ impl<'a> Question<'a> {
             return false;
         }
         let is_inside = match scope {
-            RuleScope::Session { .. } => surely_in(cwd, folder, self.resolve),
-            RuleScope::Folder { folder } => surely_in(cwd, Path::new(folder), self.resolve),
+            RuleScope::Session { .. } => surely_in(cwd, folder, self.ground.resolve),
+            RuleScope::Folder { folder } => surely_in(cwd, Path::new(folder), self.ground.resolve),
             RuleScope::Profile { .. } | RuleScope::Everywhere => {
-                !commands::runs_what_lies_here(line) || surely_in(cwd, folder, self.resolve)
+                !commands::runs_what_lies_here(line) || surely_in(cwd, folder, self.ground.resolve)
             }
         };
         is_inside
             && (!commands::is_dangerous(line)
-                || surely_in(cwd, folder, self.resolve) && surely_in(folder, cwd, self.resolve))
+                || surely_in(cwd, folder, self.ground.resolve)
+                    && surely_in(folder, cwd, self.ground.resolve))
     }
 }
 

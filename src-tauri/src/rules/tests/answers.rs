@@ -141,7 +141,11 @@ fn a_folder_does_not_allow_what_the_sandbox_keeps() {
         assert!(denies(files(&["/src/api"]), &of(path)), "{path}");
         assert!(allows(files(&[path]), &of(path)), "{path} is named");
     }
-    assert!(allows(files(&["/src/api"]), &of("/src/api/.github/x")));
+    assert!(allows(files(&["/src/api"]), &of("/src/api/README.md")));
+    let profile = "/home/me/.bashrc";
+    assert!(!allows(files(&["/home/me"]), &of(profile)), "it runs later");
+    assert!(allows(files(&[profile]), &of(profile)));
+    assert!(allows(files(&["/home/me/notes"]), &of("/home/me/notes/a")));
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn rules_are_made_changed_taken_away_and_brought_back() {
     );
 
     let gone = rules.delete(&second.id).unwrap();
-    assert_eq!(ids(&rules), [first.id.clone()]);
+    assert_eq!(ids(&rules), std::slice::from_ref(&first.id));
     rules.restore(gone.clone()).unwrap();
     rules.restore(gone.clone()).unwrap();
     assert_eq!(ids(&rules).len(), 2);
