@@ -1,7 +1,7 @@
 //! The database file: making, judging and opening it.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,12 +17,15 @@ const APPLICATION: i64 = 0x4353_6c67;
 /// What each version adds to the one before. `PRAGMA user_version` is how many of them a database has had.
 const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
 
+/// Bytes that every database has.
+const HEADER: u64 = 512;
+
 /// How long a statement waits for another one's lock. Only another program could hold one.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// A whole check of a database of at most so many bytes takes some tenths of a second; a larger one is checked
+/// A whole check of a database of at most so many bytes takes some hundredths of a second; a larger one is checked
 /// where it is touched.
-const CHECKED_WHOLE: u64 = 64 << 20;
+const CHECKED_WHOLE: u64 = 8 << 20;
 
 /// Where the database is.
 #[derive(Debug, Clone)]
@@ -86,6 +89,14 @@ impl Place {
 
     fn try_open(&self) -> Result<Opened, LedgerError> {
         self.make_file().map_err(self.refused())?;
+        let mut header = Vec::new();
+        File::open(&self.file)
+            .and_then(|file| file.take(HEADER).read_to_end(&mut header))
+            .map_err(self.refused())?;
+        // SQLite takes a file of a few bytes for an empty one and would write over it.
+        if !header.is_empty() && (header.len() as u64) < HEADER {
+            return Err(self.damaged("it is too short for a database"));
+        }
         let mut connection = Connection::open_with_flags(
             &self.file,
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -184,7 +195,7 @@ impl Place {
     }
 
     /// Renames the database with what belongs to it, to a name that no file has.
-    fn set_aside(&self, why: &LedgerError) -> Result<Problem, LedgerError> {
+    pub(super) fn set_aside(&self, why: &LedgerError) -> Result<Problem, LedgerError> {
         for number in 1..1_000 {
             let name = format!("ledger.set-aside-{number}.db");
             let target = self.folder.join(&name);

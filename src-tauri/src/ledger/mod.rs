@@ -41,7 +41,7 @@ use database::{Opened, Place};
 use entry::Same;
 use queue::Queue;
 use search::Found;
-use writer::{Listener, Writer};
+use writer::{Damage, Listener, Writer};
 
 /// Matches are counted up to this number.
 const COUNTED: u32 = 10_000;
@@ -126,6 +126,7 @@ impl Ledger {
             retry: limits.retry,
             connection,
             failing,
+            damage: Damage::None,
         };
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())

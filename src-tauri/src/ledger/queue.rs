@@ -45,8 +45,13 @@ struct State {
     retention: Option<Millis>,
     /// Write now, also when that failed a moment ago.
     pressed: bool,
-    /// How often the writer tried.
-    tries: u64,
+    /// How many rows came, and how many of them are in the database.
+    came: u64,
+    written: u64,
+    /// The writer is at it.
+    trying: bool,
+    /// How often it failed.
+    failures: u64,
     closing: bool,
 }
 
@@ -161,10 +166,12 @@ impl Queue {
     pub(super) fn flush(&self, at_most: Duration) -> usize {
         let until = Instant::now() + at_most;
         let mut state = self.lock();
-        let tries = state.tries;
+        let all = state.came;
+        // A try that is under way began before this and says nothing about it.
+        let failed = state.failures + u64::from(state.trying);
         state.pressed = true;
         self.wake.notify_one();
-        while !state.rows.is_empty() && (state.pressed || state.tries == tries) {
+        while state.written < all && state.failures <= failed {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -217,12 +224,12 @@ impl Queue {
             let may = left.is_zero() || state.pressed || state.closing;
             if !state.rows.is_empty() && may {
                 state.pressed = false;
+                state.trying = true;
                 let rows = state.rows.iter().take(BATCH).cloned().collect();
                 return (Work::Write(rows), lost);
             }
             if state.rows.is_empty() {
                 state.pressed = false;
-                self.tried.notify_all();
             }
             if let Some(before) = state.retention
                 && may
@@ -250,22 +257,22 @@ impl Queue {
         }
     }
 
-    /// So many rows from the front are in the database. Whether that was all.
+    /// So many rows from the front are in the database.
     pub(super) fn written(&self, count: usize) {
         let mut state = self.lock();
         for row in state.rows.drain(..count).collect::<Vec<_>>() {
             state.bytes -= row.size();
         }
-        state.tries += 1;
-        // A flush that came during the write wants the rest too.
-        state.pressed |= !state.rows.is_empty();
+        state.written += count as u64;
+        state.trying = false;
         self.tried.notify_all();
     }
 
     /// A try failed. Whether it was the last one.
     pub(super) fn not_written(&self) -> bool {
         let mut state = self.lock();
-        state.tries += 1;
+        state.failures += 1;
+        state.trying = false;
         self.tried.notify_all();
         state.closing
     }
@@ -276,7 +283,6 @@ impl Queue {
         if state.retention == Some(settled_before) {
             state.retention = None;
         }
-        self.tried.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -287,6 +293,7 @@ impl Queue {
 impl State {
     fn push(&mut self, row: Row) {
         self.bytes += row.size();
+        self.came += 1;
         self.rows.push_back(Arc::new(row));
     }
 

@@ -42,7 +42,7 @@ impl Found {
 
         let (id, table) = walked(&words, &query.ends);
         let mut found = Self {
-            sql: format!("SELECT {id} FROM {table} WHERE {id} BETWEEN ? AND ?"),
+            sql: format!("SELECT {id} AS id FROM {table} WHERE {id} BETWEEN ? AND ?"),
             values: vec![first.into(), last.into()],
         };
         if !words.is_empty() {
@@ -116,7 +116,7 @@ impl Found {
 
     fn holding(&mut self, short: &[&str]) {
         self.sql = format!(
-            "SELECT newest.id FROM ({} LIMIT {SHORT_WORDS}) AS newest (id) WHERE true",
+            "SELECT newest.id FROM ({} LIMIT {SHORT_WORDS}) AS newest WHERE true",
             self.sql
         );
         for word in short {

@@ -3,6 +3,7 @@
 //! It takes what the queue has, appends it in one transaction, and says so. When that fails it says so once, keeps
 //! everything in the queue, and opens the database anew for the next try: a failed disk leaves nothing to trust.
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -71,6 +72,20 @@ pub(super) struct Writer {
     pub(super) connection: Option<Connection>,
     /// It could not be opened or written, and that has been said.
     pub(super) failing: bool,
+    /// It turned out to be damaged while it was written.
+    pub(super) damage: Damage,
+}
+
+/// Damage that only writing met.
+#[derive(Debug, Default)]
+pub(super) enum Damage {
+    /// None so far.
+    #[default]
+    None,
+    /// The database is to be set aside.
+    Found(LedgerError),
+    /// It was set aside. Once in a run: a disk that damages everything must not be filled with its ruins.
+    SetAside,
 }
 
 impl Writer {
@@ -104,6 +119,11 @@ impl Writer {
                         lost = 0;
                     }
                 }
+                Err(error) if error.is_damage() && matches!(self.damage, Damage::None) => {
+                    self.connection = None;
+                    self.damage = Damage::Found(error);
+                    again = None;
+                }
                 Err(error) => {
                     again = Some(Instant::now() + self.retry);
                     self.connection = None;
@@ -125,6 +145,11 @@ impl Writer {
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
+                if let Damage::Found(error) = &self.damage {
+                    let problem = self.place.set_aside(error)?;
+                    self.damage = Damage::SetAside;
+                    self.listener.say(Happened::Trouble(problem));
+                }
                 let (opened, problem) = self.place.open()?;
                 if let Some(problem) = problem {
                     self.listener.say(Happened::Trouble(problem));
@@ -132,9 +157,11 @@ impl Writer {
                 match opened {
                     Opened::Ready { connection, .. } => connection,
                     Opened::Newer(version) => {
-                        return Err(LedgerError::Damaged {
+                        return Err(LedgerError::File {
                             path: self.place.file.clone(),
-                            why: format!("it has become one of version {version}"),
+                            source: io::Error::other(format!(
+                                "it is of the newer version {version}"
+                            )),
                         });
                     }
                 }
@@ -244,9 +271,9 @@ fn take_out(transaction: &Transaction<'_>, settled_before: Millis) -> rusqlite::
         .prepare_cached("SELECT id FROM settled WHERE settled_at < ?1 ORDER BY id LIMIT ?2")?
         .query_map(params![settled_before, TAKEN_OUT as i64], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    let (Some(_), Some(_)) = (ids.first(), ids.last()) else {
+    if ids.is_empty() {
         return Ok(false);
-    };
+    }
     let last: Option<Millis> = transaction
         .query_row("SELECT max(settled_before) FROM retention", [], |row| {
             row.get(0)

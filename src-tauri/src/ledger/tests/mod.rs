@@ -1,6 +1,12 @@
 //! The ledger on real disks: whole, full, closed, damaged and killed.
 
+mod damage;
+mod disk;
+mod export;
+mod kill;
 mod record;
+mod retention;
+mod search;
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +15,7 @@ use countersign_contract::{
     AnsweredFrom, ApprovalOutcome, ChoiceId, LedgerEntry, LedgerQuery, RiskLevel, Settled,
     SubjectKind,
 };
+use proptest::prelude::ProptestConfig;
 use serde_json::value::RawValue;
 
 use super::{ItemRef, Ledger, NewEntry};
@@ -64,4 +71,11 @@ fn details(ledger: &Ledger) -> Vec<String> {
     let mut details: Vec<_> = all(ledger).into_iter().map(|entry| entry.detail).collect();
     details.reverse();
     details
+}
+
+/// So many cases of a property, or as many as `PROPTEST_CASES` says.
+fn cases(usual: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    let cases = asked.and_then(|cases| cases.parse().ok());
+    ProptestConfig::with_cases(cases.unwrap_or(usual))
 }

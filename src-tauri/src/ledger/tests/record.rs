@@ -57,7 +57,7 @@ fn a_question_its_end_and_its_result_come_back_as_they_were() {
         result: Some(result("declined")),
         raw: serde_json::json!({"n": [1, 2.5], "of": "1-7"}),
     };
-    assert_eq!(all(&ledger), [expected.clone()]);
+    assert_eq!(all(&ledger), std::slice::from_ref(&expected));
     drop(ledger);
     assert_eq!(all(&open(folder.path())), [expected]);
     // The text of the request is kept to the letter.
