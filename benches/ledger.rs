@@ -305,13 +305,14 @@ fn queries(entries: u64) -> Vec<(&'static str, LedgerQuery)> {
         ("word of most: src", text("src")),
         ("word of folders: infrastructure", text("infrastructure")),
         (
-            "rare command: feature/parser-4711",
-            text("feature/parser-4711"),
+            "one branch that was pushed",
+            text(last_word(&one(entries, "git push"))),
         ),
         (
-            "one entry: call in a tool's query",
-            text(&format!("socket {}", entries / 2)),
+            "one of a tool's queries",
+            text(last_word(&one(entries, "{\"query\""))),
         ),
+        ("two words: target invoice", text("target invoice")),
         ("no such word: quokka", text("quokka")),
         (
             "frequent parts, rare whole: sessionsocket",
@@ -431,6 +432,19 @@ fn queries(entries: u64) -> Vec<(&'static str, LedgerQuery)> {
             },
         ),
     ]
+}
+
+/// The detail of a question near the middle that begins so.
+fn one(entries: u64, begin: &str) -> String {
+    (entries / 2..)
+        .map(|n| question(n).0.detail)
+        .find(|detail| detail.starts_with(begin))
+        .expect("there are many")
+}
+
+fn last_word(detail: &str) -> &str {
+    let word = detail.split_whitespace().next_back().unwrap_or_default();
+    word.trim_end_matches(['"', '}'])
 }
 
 fn middle(ledger: &Ledger) -> LedgerId {

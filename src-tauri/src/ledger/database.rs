@@ -79,7 +79,7 @@ impl Place {
     /// aside, and a new one made: then the problem says so.
     pub(super) fn open(&self) -> Result<(Opened, Option<Problem>), LedgerError> {
         match self.try_open() {
-            Err(error) if error.is_damage() => {
+            Err(error) if error.is_damage_to_writer() => {
                 let problem = self.set_aside(&error)?;
                 Ok((self.try_open()?, Some(problem)))
             }
@@ -182,7 +182,10 @@ impl Place {
         for table in ["asked", "settled", "result", "open", "spans", "names"] {
             connection
                 .query_row(
-                    &format!("SELECT min(rowid) + max(rowid) FROM {table}"),
+                    // Each on its own is found without a scan.
+                    &format!(
+                        "SELECT (SELECT min(rowid) FROM {table}), (SELECT max(rowid) FROM {table})"
+                    ),
                     [],
                     |_| Ok(()),
                 )
@@ -231,6 +234,10 @@ impl Place {
         )
         .map_err(&failed)?;
         connection.busy_timeout(BUSY).map_err(&failed)?;
+        // At most 32 MB, and only for as long as the question takes.
+        connection
+            .execute_batch("PRAGMA cache_size = -32000")
+            .map_err(&failed)?;
         Ok(connection)
     }
 }

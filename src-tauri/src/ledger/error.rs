@@ -47,7 +47,7 @@ pub enum LedgerError {
 
 impl LedgerError {
     /// The database itself is broken, as opposed to not being reachable.
-    pub(super) fn is_damage(&self) -> bool {
+    fn is_damage(&self) -> bool {
         match self {
             Self::Damaged { .. } => true,
             Self::Database { source, .. } => matches!(
@@ -56,6 +56,19 @@ impl LedgerError {
             ),
             Self::File { .. } | Self::Export { .. } => false,
         }
+    }
+
+    /// It is broken for the one who writes it: it is of this version, so that also statements and values that make
+    /// no sense to it mean damage. (To a reader of a newer version's database they do not.)
+    pub(super) fn is_damage_to_writer(&self) -> bool {
+        let senseless = match self {
+            Self::Database { source, .. } => match source.sqlite_error_code() {
+                Some(code) => code == Sqlite::Unknown,
+                None => true,
+            },
+            _ => false,
+        };
+        senseless || self.is_damage()
     }
 
     /// What a person is told who wanted to see or export the ledger.

@@ -151,8 +151,8 @@ impl Ledger {
     }
 
     /// Tells what happens to the ledger from now on, and what happened before and nobody heard. It is called on the
-    /// ledger's thread, one call after the other, and holds up the writing meanwhile. A second listener replaces
-    /// the first.
+    /// ledger's thread, one call after the other, and holds up the writing meanwhile; so it must neither flush nor
+    /// listen. A second listener replaces the first.
     pub fn listen(&self, listener: impl Fn(Happened) + Send + 'static) {
         self.inner.listener.set(Box::new(listener));
     }

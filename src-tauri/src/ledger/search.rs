@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, Statement};
 use super::entry::word;
 
 /// How many questions are searched for words of one or two characters.
-pub const SHORT_WORDS: u32 = 5_000;
+pub const SHORT_WORDS: u32 = 3_000;
 
 /// What matches, as SQL.
 #[derive(Debug)]
@@ -234,7 +234,13 @@ fn contains(connection: &Connection) -> rusqlite::Result<()> {
         |context| {
             let word = context.get_raw(0).as_str()?;
             let text = context.get_raw(1).as_str_or_null()?.unwrap_or_default();
-            Ok(fold(text).contains(word))
+            Ok(match text.is_ascii() && word.is_ascii() {
+                true => text
+                    .as_bytes()
+                    .windows(word.len())
+                    .any(|window| window.eq_ignore_ascii_case(word.as_bytes())),
+                false => fold(text).contains(word),
+            })
         },
     )
 }

@@ -119,7 +119,9 @@ impl Writer {
                         lost = 0;
                     }
                 }
-                Err(error) if error.is_damage() && matches!(self.damage, Damage::None) => {
+                Err(error)
+                    if error.is_damage_to_writer() && matches!(self.damage, Damage::None) =>
+                {
                     self.connection = None;
                     self.damage = Damage::Found(error);
                     again = None;

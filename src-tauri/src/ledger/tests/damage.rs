@@ -108,8 +108,10 @@ proptest! {
         }
         fs::write(folder.path().join("ledger.db"), bytes).unwrap();
         let (ledger, _) = Ledger::open(folder.path());
+        let (told, heard) = std::sync::mpsc::channel();
+        ledger.listen(move |happened| drop(told.send(happened)));
         let id = ledger.record(entry("1", "needle"));
-        prop_assert_eq!(ledger.flush(LONG), 0);
+        prop_assert_eq!(ledger.flush(LONG), 0, "{:?}", heard.try_iter().collect::<Vec<_>>());
         // What is damaged may be unreadable, which is an error and never a panic.
         let _ = ledger.search(&LedgerQuery { text: "echo".to_owned(), ..LedgerQuery::default() }, None, 500);
         let _ = ledger.same_before(&"session-1".to_owned(), countersign_contract::SubjectKind::Command, "echo 3");
