@@ -209,7 +209,7 @@ fn what_makes_no_sense_is_refused_with_the_field() {
     let stale = desk
         .call(
             "approval_answer",
-            json!({"approval": "1-1-0", "choice": "allowOnce"}),
+            json!({"approval": "1-1-0", "answer": {"choice": "allowOnce"}}),
         )
         .unwrap_err();
     assert_eq!(stale["code"], "stale");
@@ -233,7 +233,11 @@ fn settings_are_kept_and_told() {
     let heard = desk.heard("settings://changed");
     desk.call("settings_update", json!({"settings": {"theme": "dark"}}))
         .unwrap();
-    assert_eq!(*heard.lock().unwrap(), [json!({"theme": "dark"})]);
+    let told = heard.lock().unwrap().clone();
+    assert_eq!(
+        told,
+        [json!({"theme": "dark", "quietHours": null, "ledgerDays": null})]
+    );
     assert_eq!(
         desk.call("app_read", json!({})).unwrap()["settings"]["theme"],
         "dark"

@@ -94,9 +94,14 @@ fn several_questions_and_a_secret_are_answered_on_the_desk_and_the_secret_is_now
     dialog.wait_gone();
     let card = card(&app, "Answer 2 questions");
     card.role("radio", "Red").click();
-    let secret = card.role_with("textbox", "What is the token?");
-    assert_eq!(secret.attribute("type").as_deref(), Some("password"));
-    secret.type_text(SECRET);
+    let token = card.role("radiogroup", "What is the token?");
+    token.role("radio", "Something else").click();
+    // It has the keyboard, and no role: what is hidden is nobody's to read.
+    app.press_keys(SECRET);
+    assert!(
+        !app.outline().contains(SECRET),
+        "what is typed is not to be seen"
+    );
     card.role("button", "Send").click();
     settled(&app);
     transcript(&app, "Red");
@@ -137,21 +142,26 @@ fn a_form_is_filled_in_on_the_desk_and_what_is_wrong_is_said_at_its_field() {
     let desktop = Desktop::start("form");
     let app = demo(&desktop, "proj");
     app.type_message("mcp: ask_form", Key::Enter);
-    // The demo's server is new to codex: its tool asks first.
-    desktop.dialog("Countersign: proj").click("Allow once");
     let dialog = desktop.dialog("Countersign: proj");
     dialog.click("Answer in Countersign");
     let card = app
         .role("region", "Approvals")
         .role_with("group", "Fill in a form");
     card.wait();
+    card.role("textbox", "Lines").fill("1000");
+    card.role("textbox", "Send it to").type_text("nobody");
     card.role("button", "Send").click();
-    card.wait_text("Fill this in");
+    card.wait_text("100");
     assert!(
         app.outline().contains("Fill in a form"),
         "the question is still open"
     );
-    card.role("button", "Decline").click();
+    card.role("textbox", "Lines").fill("12");
+    card.role("textbox", "Send it to").fill("ann@example.org");
+    card.role("checkbox", "Pinned").click();
+    card.role("button", "Send").click();
+    transcript(&app, "\"lines\":12");
+    transcript(&app, "ann@example.org");
     settled(&app);
 }
 
@@ -160,16 +170,9 @@ fn a_page_is_agreed_to_in_the_dialog_and_not_opened() {
     let desktop = Desktop::start("page");
     let app = demo(&desktop, "proj");
     app.type_message("mcp: ask_page https://example.org/agree", Key::Enter);
-    desktop.dialog("Countersign: proj").click("Allow once");
-    let dialog = crate::support::wait_for("the page's dialog", || {
-        let dialog = desktop
-            .has_window("Countersign: proj")
-            .then(|| desktop.dialog("Countersign: proj"))?;
-        dialog
-            .text()
-            .contains("https://example.org/agree")
-            .then_some(dialog)
-    });
+    let dialog = desktop.dialog("Countersign: proj");
+    let said = dialog.text();
+    assert!(said.contains("https://example.org/agree"), "{said}");
     dialog.click("Agree");
     settled(&app);
 }

@@ -40,7 +40,21 @@ fn a_notification_goes_when_its_question_is_answered_elsewhere() {
     });
     desktop.dialog("Countersign: proj").click("Deny");
     wait_until("the notification to go", || !desktop.shows_notification());
-    transcript(&app, "was declined");
+    let state = app.eval(INVOKE, vec![json!("app_read"), json!({})]);
+    assert_eq!(state["approvals"], json!([]));
+}
+
+#[test]
+fn a_dialog_stays_when_the_window_is_minimised() {
+    let desktop = Desktop::start("minimised");
+    let app = demo(&desktop, "proj");
+    app.type_message("run: echo made > made.txt", Key::Enter);
+    let dialog = desktop.dialog("Countersign: proj");
+    desktop.main_window().minimise();
+    wait_until("the dialog to stay", || dialog.is_mapped());
+    dialog.click("Allow once");
+    let made = desktop.folder("proj").join("made.txt");
+    wait_until("the file", || made.exists());
 }
 
 #[test]

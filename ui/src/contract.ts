@@ -444,7 +444,11 @@ options: Array<FieldOption>,
 /**
  * Or something else, as text.
  */
-other: boolean, } | { "kind": "some", 
+other: boolean, 
+/**
+ * That text is hidden while it is typed, and never kept.
+ */
+secret: boolean, } | { "kind": "some", 
 /**
  * What there is to choose from.
  */

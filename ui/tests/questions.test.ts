@@ -104,7 +104,7 @@ describe("what is asked", () => {
       text: "",
       required: false,
       initial: [],
-      input: { kind: "one" as const, options: [option, option], other: false },
+      input: { kind: "one" as const, options: [option, option], other: false, secret: false },
     }));
     await openWindow(
       opened(

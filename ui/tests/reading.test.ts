@@ -109,7 +109,12 @@ describe("fields", () => {
   });
 
   test("what stands there at first, also when it is none of the options", () => {
-    const one: FieldInput = { kind: "one", options: [{ value: "a", label: "A", text: "" }], other: true };
+    const one: FieldInput = {
+      kind: "one",
+      options: [{ value: "a", label: "A", text: "" }],
+      other: true,
+      secret: false,
+    };
     expect(initial(field(one, { initial: ["a"] }))).toMatchObject({ values: ["a"], other: false });
     expect(initial(field(one, { initial: ["z"] }))).toMatchObject({ values: [], other: true, otherText: "z" });
     expect(initial(field({ kind: "toggle" })).values).toEqual(["false"]);

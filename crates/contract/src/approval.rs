@@ -280,6 +280,8 @@ pub enum FieldInput {
         options: Vec<FieldOption>,
         /// Or something else, as text.
         other: bool,
+        /// That text is hidden while it is typed, and never kept.
+        secret: bool,
     },
     /// Some of several.
     Some {

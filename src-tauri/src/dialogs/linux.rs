@@ -144,6 +144,7 @@ fn present(parent: &gtk::ApplicationWindow, request: &DialogRequest, answer: Ans
     dialog.set_position(WindowPosition::CenterOnParent);
     dialog.set_focus_on_map(false);
     dialog.set_urgency_hint(true);
+    stay_when_minimised(parent, &dialog);
     let counter = fill(&dialog, &words);
     count(&counter, request.of);
     add_buttons(&dialog, &buttons);
@@ -178,6 +179,28 @@ fn present(parent: &gtk::ApplicationWindow, request: &DialogRequest, answer: Ans
         destroy(&before.dialog);
     }
     dialog.show_all();
+}
+
+/// Window managers minimise a dialog with its parent; this one is to be seen all the same.
+fn stay_when_minimised(parent: &gtk::ApplicationWindow, dialog: &MessageDialog) {
+    let weak = dialog.downgrade();
+    let handler = parent.connect_window_state_event(move |_, event| {
+        let minimised = gtk::gdk::WindowState::ICONIFIED;
+        if event.changed_mask().contains(minimised)
+            && event.new_window_state().contains(minimised)
+            && let Some(dialog) = weak.upgrade()
+        {
+            dialog.set_transient_for(None::<&gtk::Window>);
+            dialog.deiconify();
+        }
+        glib::Propagation::Proceed
+    });
+    let (parent, handler) = (parent.downgrade(), Cell::new(Some(handler)));
+    dialog.connect_destroy(move |_| {
+        if let (Some(parent), Some(handler)) = (parent.upgrade(), handler.take()) {
+            parent.disconnect(handler);
+        }
+    });
 }
 
 /// Puts the words into a dialog. Returns the label of the counter.

@@ -121,7 +121,9 @@ pub fn end_of(outcome: &ApprovalOutcome) -> LedgerEnd {
             | ChoiceId::AllowByRule
             | ChoiceId::AllowHost
             | ChoiceId::Submit => true,
-            ChoiceId::DenyHost | ChoiceId::Deny | ChoiceId::Dismiss | ChoiceId::DenyAndStop => false,
+            ChoiceId::DenyHost | ChoiceId::Deny | ChoiceId::Dismiss | ChoiceId::DenyAndStop => {
+                false
+            }
         },
         ApprovalOutcome::Hook { allowed, .. } | ApprovalOutcome::Rule { allowed, .. } => *allowed,
         ApprovalOutcome::Elsewhere

@@ -6,7 +6,7 @@
 //! brings the app to the front as the system does it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use notify_rust::Notification;
 use tauri::menu::{Menu, MenuItem};
@@ -24,7 +24,7 @@ const QUIT: &str = "quit";
 pub struct DesktopHerald<R: Runtime> {
     app: AppHandle<R>,
     wanted: watch::Sender<Option<Note>>,
-    tray: OnceLock<Tray<R>>,
+    tray: OnceLock<Arc<Tray<R>>>,
 }
 
 struct Tray<R: Runtime> {
@@ -45,10 +45,10 @@ impl<R: Runtime> DesktopHerald<R> {
 
 impl<R: Runtime> Herald for DesktopHerald<R> {
     fn listen(&self, reacted: ReactedFn) {
-        let reacted = std::sync::Arc::new(reacted);
-        let from_tray = std::sync::Arc::clone(&reacted);
+        let reacted = Arc::new(reacted);
+        let from_tray = Arc::clone(&reacted);
         if let Some(tray) = tray(&self.app, move || from_tray(Reaction::Clicked)) {
-            let _ = self.tray.set(tray);
+            let _ = self.tray.set(Arc::new(tray));
         }
         let wanted = self.wanted.subscribe();
         tauri::async_runtime::spawn(keep_notified(wanted, move |reaction| reacted(reaction)));
@@ -63,20 +63,29 @@ impl<R: Runtime> Herald for DesktopHerald<R> {
     }
 
     fn count(&self, waiting: usize) {
-        let number = (waiting > 0).then(|| waiting.to_string());
-        if let Some(window) = self.app.get_webview_window(WINDOW) {
-            let title = match &number {
-                Some(number) => format!("({number}) Countersign"),
-                None => "Countersign".to_owned(),
-            };
-            // A window that is closing has no title to set; where there are no badges the title says it.
-            let _ = window.set_title(&title);
-            let _ = window.set_badge_count(i64::try_from(waiting).ok().filter(|count| *count > 0));
-        }
-        if let Some(tray) = self.tray.get() {
-            let _ = tray.show.set_text(menu_words(waiting));
-            let _ = tray.icon.set_title(number.as_deref());
-            let _ = tray.icon.set_tooltip(Some(menu_words(waiting)));
+        let (app, tray) = (self.app.clone(), self.tray.get().cloned());
+        // Elsewhere each of these would wait for the main thread.
+        let posted = self.app.run_on_main_thread(move || {
+            let number = (waiting > 0).then(|| waiting.to_string());
+            if let Some(window) = app.get_webview_window(WINDOW) {
+                let title = match &number {
+                    Some(number) => format!("({number}) Countersign"),
+                    None => "Countersign".to_owned(),
+                };
+                // A window that is closing has no title to set; where there are no badges the title says it.
+                let _ = window.set_title(&title);
+                let badge = i64::try_from(waiting).ok().filter(|count| *count > 0);
+                let _ = window.set_badge_count(badge);
+            }
+            if let Some(tray) = tray {
+                let words = menu_words(waiting);
+                let _ = tray.show.set_text(&words);
+                let _ = tray.icon.set_title(number.as_deref());
+                let _ = tray.icon.set_tooltip(Some(&words));
+            }
+        });
+        if let Err(error) = posted {
+            tracing::debug!(%error, "the number of questions is not shown");
         }
     }
 }

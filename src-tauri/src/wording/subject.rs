@@ -26,7 +26,7 @@ pub(crate) fn subject(request: &Request, files: Vec<FileChange>, folder: &str) -
         ),
         Asked::UserInput(asked) => (
             Subject::Questions {
-                fields: asked.questions.iter().map(question).collect(),
+                fields: questions(&asked.questions),
             },
             low(),
         ),
@@ -249,7 +249,24 @@ fn of_permissions(asked: &PermissionsRequest) -> Risk {
     risk
 }
 
-fn question(question: &Question) -> Field {
+fn questions(asked: &[Question]) -> Vec<Field> {
+    let is_own = |header: &str| {
+        !header.is_empty()
+            && asked
+                .iter()
+                .filter(|other| other.header.trim() == header)
+                .count()
+                == 1
+    };
+    let fields = asked.iter().map(|one| {
+        // What several are headed with tells none of them apart.
+        let header = Some(one.header.trim()).filter(|header| is_own(header));
+        question(one, header)
+    });
+    fields.collect()
+}
+
+fn question(question: &Question, header: Option<&str>) -> Field {
     let options: Vec<FieldOption> = question
         .options
         .iter()
@@ -259,14 +276,13 @@ fn question(question: &Question) -> Field {
             text: visible_line(&option.description).into_owned(),
         })
         .collect();
-    let (header, text) = (question.header.trim(), question.text.trim());
+    let text = question.text.trim();
     Field {
         id: question.id.clone(),
-        title: visible_line(if header.is_empty() { text } else { header }).into_owned(),
-        text: if header.is_empty() {
-            String::new()
-        } else {
-            visible(text).into_owned()
+        title: visible_line(header.unwrap_or(text)).into_owned(),
+        text: match header {
+            Some(_) => visible(text).into_owned(),
+            None => String::new(),
         },
         // The agent may be left without an answer to it.
         required: false,
@@ -281,6 +297,7 @@ fn question(question: &Question) -> Field {
             FieldInput::One {
                 options,
                 other: question.other,
+                secret: question.secret,
             }
         },
         initial: Vec::new(),
@@ -422,6 +439,7 @@ fn field(field: &runtime::Field) -> Field {
             FieldKind::One(choices) => FieldInput::One {
                 options: options(choices),
                 other: false,
+                secret: false,
             },
             FieldKind::Several {
                 options: choices,

@@ -140,4 +140,4 @@ export const answersOf = (fields: readonly Field[], filled: (id: string) => Fill
   });
 
 /** A secret, which is kept nowhere. */
-export const isSecret = (field: Field): boolean => field.input.kind === "text" && field.input.secret;
+export const isSecret = ({ input }: Field): boolean => (input.kind === "text" || input.kind === "one") && input.secret;

@@ -222,7 +222,11 @@ pub fn touch(path: &Path, access: Access, place: &Place<'_>) -> Risk {
         .collect();
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.level));
     Risk {
-        level: reasons.iter().map(|reason| reason.level).max().unwrap_or_default(),
+        level: reasons
+            .iter()
+            .map(|reason| reason.level)
+            .max()
+            .unwrap_or_default(),
         reasons,
     }
 }

@@ -260,6 +260,7 @@ export const SUBJECTS = {
             option("production", "Production", "Live at once, for everybody."),
           ],
           other: true,
+          secret: false,
         },
         { text: "Which environment should the new build go to?", required: true },
       ),
@@ -271,7 +272,7 @@ export const SUBJECTS = {
       field(
         "db",
         "Database",
-        { kind: "one", options: [option("PostgreSQL"), option("SQLite")], other: true },
+        { kind: "one", options: [option("PostgreSQL"), option("SQLite")], other: true, secret: false },
         {
           text: "Which database does the service use?",
           required: true,
