@@ -22,7 +22,9 @@ use countersign_runtime::approval::{
     Refused, Subject, TextFormat, Untold,
 };
 use countersign_runtime::hooks::{AskPerson, Hook, HookSet, Matcher, Phase, ShellHook};
-use countersign_runtime::{AskError, Client, ClientConfig, RpcError, Session, TurnResult};
+use countersign_runtime::{
+    AskError, Client, ClientConfig, RpcError, Session, SessionConfig, TurnResult,
+};
 use serde_json::{Map, Value, json};
 use support::{Person, Place, connect, start, within};
 use tokio::task::JoinHandle;
@@ -557,6 +559,7 @@ async fn a_reason_reaches_the_agent_with_the_decision() {
 #[tokio::test]
 async fn a_reason_that_cannot_be_told_comes_back_and_the_answer_goes_out() {
     let (client, mut fake) = does::client(HookSet::default().with(AskPerson)).await;
+    let _session = does::session(&client, &mut fake, SessionConfig::new("/w")).await;
     let mut person = Person::at(&client);
     fake.ask(0).await;
     let entry = person.asked().await;

@@ -309,6 +309,11 @@ mod tests {
         ]
     }
 
+    /// Whose a thread is: every other one is that of an agent of the one before.
+    fn session(thread: u8) -> u8 {
+        thread & !1
+    }
+
     /// A question as the model knows it.
     #[derive(Debug, Clone, PartialEq)]
     struct Question {
@@ -398,7 +403,7 @@ mod tests {
                     Outcome::TurnEnded,
                 ),
                 Input::ThreadClosed(thread) => settled(
-                    self.take(|_, question| question.thread == thread),
+                    self.take(|_, question| session(question.thread) == thread),
                     Outcome::ThreadClosed,
                 ),
                 Input::Died(generation) => settled(
@@ -417,7 +422,7 @@ mod tests {
                 static REQUESTS: LazyLock<Vec<Arc<Request>>> =
                     LazyLock::new(|| (0..100).map(|of| request(of / 2, of % 2)).collect());
                 let request = Arc::clone(&REQUESTS[usize::from(thread * 2 + turn)]);
-                let session = format!("t{thread}").into();
+                let session = format!("t{}", session(thread)).into();
                 let is_new = ledger.arrive(key.clone(), request, session, 0);
                 return Ok(is_new
                     .then(|| format!("{key} arrived"))
@@ -431,9 +436,9 @@ mod tests {
                 thread_is(entry, thread)
                     && entry.request.turn.as_deref() == Some(&*format!("u{turn}"))
             }),
-            Input::ThreadClosed(thread) => {
-                ledger.settle(&Outcome::ThreadClosed, |entry| thread_is(entry, thread))
-            }
+            Input::ThreadClosed(thread) => ledger.settle(&Outcome::ThreadClosed, |entry| {
+                *entry.session == *format!("t{thread}")
+            }),
             Input::Died(generation) => ledger.settle(&Outcome::ServerDied, |entry| {
                 entry.key.generation == generation
             }),
