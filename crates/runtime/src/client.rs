@@ -321,6 +321,7 @@ impl Client {
                 .approvals
                 .settle(&Outcome::ThreadClosed, |entry| entry.session == id);
         }
+        thread.let_go();
         thread.end_subscriptions();
     }
 }

@@ -117,7 +117,8 @@ pub(crate) async fn resume(
         }
         false => None,
     };
-    thread.found(running, changes);
+    thread.found(connection.generation(), running, changes);
+    // When that server died meanwhile, the next one loads it.
     thread.resumed(started.id, started.policy, connection);
     Ok(())
 }
@@ -145,6 +146,8 @@ pub(crate) async fn load_again(
         true => Origin::Resume(&old),
         false => Origin::New,
     };
+    // What happens from here on is told after what was missed.
+    thread.hold(generation);
     let (changes, last) = {
         let turns = thread.turns();
         let turns = turns.borrow();
@@ -152,8 +155,6 @@ pub(crate) async fn load_again(
     };
     thread.belongs_to(&connection);
     let mut agents = thread.take_agents();
-    // What happens from here on is told after what was missed.
-    thread.hold(generation);
     let model = thread.config.profile.model.as_deref();
     let loaded = match start(&connection, origin, &thread.config, model).await {
         Ok(started) if went_on && matches!(origin, Origin::Resume(_)) => {
@@ -187,7 +188,7 @@ pub(crate) async fn load_again(
                 }
                 None => {}
             }
-            if thread.found(now.clone(), changes)
+            if thread.found(generation, now.clone(), changes)
                 && let Some(turn) = now.filter(|turn| !turn.is_empty())
             {
                 let at_ms = started_at_ms(&told, &turn);

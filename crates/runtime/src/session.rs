@@ -422,15 +422,25 @@ impl Session {
             return result.clone();
         }
         self.mark_closed();
-        let archived = self
-            .call_with::<Value>("thread/archive", |thread| json!({ "threadId": thread }))
-            .await
-            .map(drop);
+        let archived = self.archive().await;
         self.inner.client.forget(&self.inner.thread);
         if !matches!(&archived, Err(error) if error.is_transport()) {
             *result = Some(archived.clone());
         }
         archived
+    }
+
+    async fn archive(&self) -> Result<(), RpcError> {
+        let connection = self.inner.client.connection().await?;
+        // After an attempt that failed with its connection no generation loads it, and none has to.
+        if !self.inner.thread.is_let_go() {
+            self.inner.thread.loaded(connection.generation()).await?;
+        }
+        let params = json!({ "threadId": &*self.thread_id() });
+        connection
+            .call::<_, Value>("thread/archive", &params)
+            .await
+            .map(drop)
     }
 
     /// Lets go of the thread without archiving it: it stays in the history and can be resumed. A turn

@@ -36,7 +36,7 @@ struct State {
     /// What its log lines, and those of the turn that runs, belong to.
     span: Span,
     turn_span: Span,
-    /// The generation that the thread is loaded under, and the last one that died.
+    /// The generation that the thread is loaded under, or is being, and the last one that died.
     generation: u32,
     died: u32,
     /// Something was told since that death.
@@ -63,6 +63,8 @@ pub(crate) struct Loaded {
     pub(crate) generation: u32,
     /// Resuming it under that generation failed.
     pub(crate) failure: Option<RpcError>,
+    /// It was let go of here: no later generation loads it.
+    let_go: bool,
 }
 
 /// What runs.
@@ -122,6 +124,7 @@ impl Thread {
             loaded: watch::Sender::new(Loaded {
                 generation,
                 failure: None,
+                let_go: false,
             }),
             turns: watch::Sender::default(),
             closed: AtomicBool::new(false),
@@ -158,21 +161,28 @@ impl Thread {
 
     /// Gives an event to every subscriber, after taking from it what this thread keeps.
     pub(crate) fn deliver(&self, event: Event) {
-        if let Event::Disconnected(death) = &event {
+        let is_news = {
             let mut state = self.lock();
-            // A generation that was given up in its handshake may take its time to end.
-            if death.generation < state.generation {
-                return;
+            match &event {
+                Event::Disconnected(death) => {
+                    // A generation that was given up in its handshake may take its time to end.
+                    if death.generation < state.generation {
+                        return;
+                    }
+                    state.died = death.generation;
+                    // A death is no news when nothing was heard since the one before.
+                    std::mem::replace(&mut state.heard, false)
+                }
+                _ => {
+                    state.heard = true;
+                    true
+                }
             }
-            state.died = death.generation;
-            // A death is no news when nothing was heard since the one before.
-            if !std::mem::replace(&mut state.heard, false) {
-                return;
-            }
-        } else {
-            self.lock().heard = true;
-        }
+        };
         self.note(&event);
+        if !is_news {
+            return;
+        }
         let mut state = self.lock();
         match &state.held {
             Some(held) => {
@@ -182,36 +192,37 @@ impl Thread {
         }
     }
 
-    /// Keeps back what is delivered until this generation [releases](Self::release) it.
+    /// Keeps back what is delivered until this generation [releases](Self::release) it. What an earlier one said,
+    /// its death included, is told now: it comes before all that this one has to tell.
     pub(crate) fn hold(&self, generation: u32) {
         let mut state = self.lock();
-        match &mut state.held {
-            Some(held) => held.generation = generation,
-            None => {
-                let (into, events) = mailbox::mailbox(Arc::clone(&self.counters));
-                state.held = Some(Held {
-                    generation,
-                    into,
-                    events,
-                });
-            }
+        if generation < state.generation {
+            return;
         }
+        state.generation = generation;
+        if let Some(held) = state.held.take() {
+            state.tell_all(held);
+        }
+        let (into, events) = mailbox::mailbox(Arc::clone(&self.counters));
+        state.held = Some(Held {
+            generation,
+            into,
+            events,
+        });
     }
 
     /// Tells subscribers `first`, and then what was kept back. Nothing of it when a later generation loads the thread
     /// by now: what there is to tell is that one's.
     pub(crate) fn release(&self, generation: u32, first: Vec<Event>) {
         let mut state = self.lock();
-        let Some(mut held) = state.held.take_if(|held| held.generation == generation) else {
+        let Some(held) = state.held.take_if(|held| held.generation == generation) else {
             return;
         };
         for event in first {
             state.heard = true;
             state.tell(event);
         }
-        while let Some(event) = held.events.try_recv() {
-            state.tell(event);
-        }
+        state.tell_all(held);
     }
 
     fn note(&self, event: &Event) {
@@ -351,17 +362,23 @@ impl Thread {
         }
     }
 
-    /// What the server said to be running, unless more was heard of that since there were so many changes; true
-    /// when it is news. To be called before [`resumed`](Self::resumed), after which callers rely on it.
-    pub(crate) fn found(&self, running: Option<TurnId>, changes: u64) -> bool {
+    /// What the server of this generation said to be running, unless it is dead by now or more was heard of that
+    /// since there were so many changes; true when it is news. To be called before [`resumed`](Self::resumed), after
+    /// which callers rely on it.
+    pub(crate) fn found(&self, generation: u32, running: Option<TurnId>, changes: u64) -> bool {
         let begun = running.clone();
-        let is_news = self.turns.send_if_modified(|turns| {
-            let is_news = turns.changes == changes && running.is_some();
-            if is_news {
-                turns.running = running;
-            }
-            is_news
-        });
+        let is_news = {
+            // Locked, so that a death either comes before or ends the turn that is found.
+            let state = self.lock();
+            state.died < generation
+                && self.turns.send_if_modified(|turns| {
+                    let is_news = turns.changes == changes && running.is_some();
+                    if is_news {
+                        turns.running = running;
+                    }
+                    is_news
+                })
+        };
         if let Some(turn) = begun.filter(|_| is_news) {
             self.begins(&turn);
         }
@@ -390,9 +407,9 @@ impl Thread {
             state.span.clone()
         };
         span.in_scope(|| tracing::info!("a thread is loaded"));
-        self.loaded.send_replace(Loaded {
-            generation: connection.generation(),
-            failure: None,
+        self.loaded.send_modify(|loaded| {
+            loaded.generation = connection.generation();
+            loaded.failure = None;
         });
         true
     }
@@ -402,22 +419,32 @@ impl Thread {
         if self.lock().died >= generation {
             return false;
         }
-        self.loaded.send_replace(Loaded {
-            generation,
-            failure: Some(error),
+        self.loaded.send_modify(|loaded| {
+            loaded.generation = generation;
+            loaded.failure = Some(error);
         });
         true
     }
 
-    /// Waits until the thread is loaded under `generation` or a later one.
+    /// Whoever waits for it to be loaded again waits in vain from now on, and is told.
+    pub(crate) fn let_go(&self) {
+        self.loaded.send_modify(|loaded| loaded.let_go = true);
+    }
+
+    pub(crate) fn is_let_go(&self) -> bool {
+        self.loaded.borrow().let_go
+    }
+
+    /// Waits until the thread is loaded under `generation` or a later one. Fails when it was let go of before.
     pub(crate) async fn loaded(&self, generation: u32) -> Result<(), RpcError> {
         let mut loaded = self.loaded.subscribe();
         let closed = |_| RpcError::Closed("the client is gone".into());
         let now = loaded
-            .wait_for(|now| now.generation >= generation)
+            .wait_for(|now| now.generation >= generation || now.let_go)
             .await
             .map_err(closed)?;
         match &now.failure {
+            _ if now.generation < generation => Err(RpcError::session_closed()),
             Some(error) => Err(error.clone()),
             None => Ok(()),
         }
@@ -448,6 +475,12 @@ impl Thread {
 }
 
 impl State {
+    fn tell_all(&mut self, mut held: Held) {
+        while let Some(event) = held.events.try_recv() {
+            self.tell(event);
+        }
+    }
+
     fn tell(&mut self, event: Event) {
         let Some(last) = self.subscribers.len().checked_sub(1) else {
             return;

@@ -36,6 +36,7 @@ use server::{Asked, Log, Server, lock};
 use support::within;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// What the hook does with a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,6 +220,7 @@ struct Desk {
     fakes: UnboundedReceiver<Fake>,
     server: Server,
     log: Arc<Mutex<Log>>,
+    closing: Vec<JoinHandle<()>>,
 }
 
 impl Desk {
@@ -256,6 +258,7 @@ impl Desk {
             fakes,
             server,
             log,
+            closing: Vec::new(),
         }
     }
 
@@ -268,8 +271,9 @@ impl Desk {
             Step::EndTurn(index) => self.server.end_turn(&thread(index)).await,
             Step::Close(index) => {
                 let session = self.sessions[index % self.sessions.len()].clone();
-                // Nobody waits for it: what comes meanwhile is the point.
-                tokio::spawn(async move { session.close().await });
+                // Nobody waits for it until the end: what comes meanwhile is the point. It fails with the server.
+                let close = async move { drop(session.close().await) };
+                self.closing.push(tokio::spawn(close));
             }
             Step::Die => self.die().await,
             Step::Rest(turns) => rest((*turns).into()).await,
@@ -297,8 +301,12 @@ impl Desk {
         self.server.is(generation).await;
     }
 
-    /// Ends all turns, and waits until everything that was said on either side is heard.
-    async fn settle(&self) {
+    /// Ends all turns, and waits until every thread that was to be closed is, and everything that was said on
+    /// either side is heard.
+    async fn settle(&mut self) {
+        for closing in self.closing.drain(..) {
+            within("the close", closing).await.unwrap();
+        }
         self.server.end_turns().await;
         let params = json!({});
         let fence = self.client.call::<Value>("test/fence", &params);

@@ -229,3 +229,24 @@ async fn a_resume_that_fails_withholds_nothing() {
         answer.unwrap()
     };
 }
+
+/// A close that failed with its connection can be tried again, though no generation loads the thread any more.
+#[tokio::test]
+async fn a_close_that_its_server_died_of_can_be_tried_again() {
+    let (client, session, mut fake, mut fakes) = with().await;
+    one_turn(&session, &mut fake).await;
+    let (closed, ()) = tokio::join!(session.close(), async move {
+        assert_eq!(fake.next().await["method"], "thread/archive");
+        drop(fake);
+    });
+    assert!(matches!(closed, Err(RpcError::Died { .. })), "{closed:?}");
+    let mut fake = next(&mut fakes).await;
+    fake.greet().await;
+    fake.is_told_nothing(&client).await;
+    let (closed, request) = tokio::join!(
+        within("the close", session.close()),
+        fake.answer("thread/archive", json!({}))
+    );
+    closed.unwrap();
+    assert_eq!(request["params"]["threadId"], "T");
+}
