@@ -207,6 +207,10 @@ impl Client {
         );
         let mut context = HookContext {
             thread: origin.thread().map(Arc::from),
+            session: match origin {
+                Origin::Resume(thread) => Some(thread.into()),
+                Origin::New | Origin::Fork { .. } => None,
+            },
             cwd: Some(config.cwd.clone()),
             model: config.profile.model.clone(),
             ..HookContext::new(Phase::PreSessionStart)
@@ -253,6 +257,7 @@ impl Client {
         };
         context.phase = Phase::PostSessionStart;
         context.thread = Some(thread.id());
+        context.session.clone_from(&context.thread);
         runner.after(&context).await;
         Ok(Session::new(
             self.clone(),

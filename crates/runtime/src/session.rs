@@ -216,8 +216,10 @@ impl Session {
     }
 
     fn context(&self, prompt: &Prompt) -> HookContext {
+        let thread = self.thread_id();
         HookContext {
-            thread: Some(self.thread_id()),
+            session: Some(Arc::clone(&thread)),
+            thread: Some(thread),
             cwd: Some(prompt.cwd.clone()),
             model: prompt.profile.model.clone(),
             prompt: Some(prompt.text.clone()),

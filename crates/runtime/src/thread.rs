@@ -526,3 +526,76 @@ impl Drop for Starting {
             .send_modify(|turns| turns.starting = turns.starting.saturating_sub(1));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervisor::Death;
+
+    fn death(generation: u32) -> Event {
+        Event::Disconnected(Arc::new(Death {
+            generation,
+            status: None,
+            reason: None,
+            stderr: Vec::new(),
+            asked_for: false,
+        }))
+    }
+
+    fn thread() -> Arc<Thread> {
+        let config = SessionConfig::new("/w");
+        Thread::new("T".into(), config, 1, true, Arc::default())
+    }
+
+    #[test]
+    fn a_turn_that_a_dead_generation_found_does_not_run() {
+        let thread = thread();
+        thread.deliver(death(1));
+        thread.hold(2);
+        let changes = thread.turns().borrow().changes;
+        assert!(thread.found(2, Some("U".into()), changes));
+        // Nothing was told since the last death, so this one is no news: but the turn is lost.
+        thread.deliver(death(2));
+        assert_eq!(thread.turns().borrow().running, None);
+        let changes = thread.turns().borrow().changes;
+        assert!(!thread.found(2, Some("U".into()), changes));
+        assert_eq!(thread.turns().borrow().running, None);
+    }
+
+    #[test]
+    fn what_a_generation_said_is_told_before_the_next_one_is_heard() {
+        let thread = thread();
+        let mut events = thread.subscribe();
+        let resumed = |generation| Event::Resumed {
+            generation,
+            thread: "T".into(),
+        };
+        let said = |generation: u32| Event::Gap {
+            missed: generation.into(),
+        };
+        thread.deliver(death(1));
+        thread.hold(2);
+        thread.deliver(said(2));
+        thread.deliver(death(2));
+        thread.hold(3);
+        thread.deliver(said(3));
+        // The task of the second learns of its death now, and that of one which was given up comes late.
+        thread.hold(2);
+        thread.deliver(death(2));
+        thread.release(2, vec![resumed(2)]);
+        thread.release(3, vec![resumed(3)]);
+        let mut told = Vec::new();
+        while let Some(event) = events.try_recv() {
+            told.push(match event {
+                Event::Disconnected(death) => format!("{} dies", death.generation),
+                Event::Resumed { generation, .. } => format!("{generation} resumes"),
+                Event::Gap { missed } => format!("{missed} speaks"),
+                other => panic!("{other:?}"),
+            });
+        }
+        assert_eq!(
+            told,
+            ["1 dies", "2 speaks", "2 dies", "3 resumes", "3 speaks"]
+        );
+    }
+}

@@ -258,12 +258,65 @@ impl Inner {
     }
 }
 
-/// Requests are kept all: each is to be answered. They are as few as agents that wait for one.
+/// Requests are kept all, and so is what settles them: each is to be answered or to end. They are as few as agents
+/// that wait for one.
 fn hold(held: &mut Vec<Held>, what: Held) {
     let is_full = held.len() >= MAX_HELD;
     match (held.last_mut(), &what) {
+        (_, Held::Notification { method, .. }) if settles_questions(method) => held.push(what),
         (Some(Held::Missed(missed)), Held::Notification { .. }) => *missed += 1,
         (_, Held::Notification { .. }) if is_full => held.push(Held::Missed(1)),
         _ => held.push(what),
+    }
+}
+
+/// See [`crate::routing`].
+fn settles_questions(method: &str) -> bool {
+    matches!(method, "serverRequest/resolved" | "turn/completed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_asks_and_what_settles_it_is_held_when_nothing_else_fits() {
+        let params = || serde_json::value::to_raw_value(&()).unwrap();
+        let said = |method: &str| Held::Notification {
+            method: method.to_owned(),
+            params: params(),
+        };
+        let threads = Threads::default();
+        let hold = |what| assert!(threads.hold("C", 1, what).is_ok());
+        for _ in 0..MAX_HELD + 2 {
+            hold(said("item/started"));
+        }
+        hold(Held::Request {
+            id: Id::Number(1),
+            method: "item/commandExecution/requestApproval".to_owned(),
+            params: params(),
+        });
+        hold(said("item/started"));
+        hold(said("serverRequest/resolved"));
+        hold(said("turn/completed"));
+        let mut held = Vec::new();
+        threads.settle("C", 1, None, |_, what| held.push(what));
+        let rest: Vec<_> = held[MAX_HELD..]
+            .iter()
+            .map(|what| match what {
+                Held::Notification { method, .. } | Held::Request { method, .. } => method.clone(),
+                Held::Missed(missed) => missed.to_string(),
+            })
+            .collect();
+        assert_eq!(
+            rest,
+            [
+                "2",
+                "item/commandExecution/requestApproval",
+                "1",
+                "serverRequest/resolved",
+                "turn/completed"
+            ]
+        );
     }
 }

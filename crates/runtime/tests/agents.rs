@@ -2,6 +2,8 @@
 //! late, early, or by somebody else's doing (FACTS section 7).
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
+#[path = "support/does.rs"]
+mod does;
 #[path = "support/fake.rs"]
 mod fake;
 #[path = "support/spawning.rs"]
@@ -10,7 +12,7 @@ mod support;
 
 use countersign_runtime::approval::{By, Decision, Notice, Outcome};
 use countersign_runtime::event::{DeltaPart, ThreadId, TurnOutcome};
-use countersign_runtime::hooks::{AskPerson, HookSet};
+use countersign_runtime::hooks::{AskPerson, HookSet, Phase, Verdict};
 use countersign_runtime::item::{ItemDetail, WorkStatus};
 use countersign_runtime::supervisor::RestartPolicy;
 use countersign_runtime::transcript::{Limits, RowKind, Transcript, TurnState};
@@ -18,6 +20,7 @@ use countersign_runtime::{
     Client, ClientConfig, Event, RunProfile, Session, SessionConfig, Subscription,
 };
 use countersign_scripted_model::{CodexHome, HomeOptions};
+use does::Told;
 use fake::{Fake, pair};
 use serde_json::{Value, json};
 use support::{Person, Place, connect, event, profile, start, within};
@@ -205,6 +208,54 @@ async fn i5_what_an_unknown_thread_says_is_held_until_it_is_known_whose_it_is() 
         fake.next().await,
         json!({"id": 7, "result": {"decision": "accept"}})
     );
+}
+
+/// A rule that is given for a session holds for its agents too.
+#[tokio::test]
+async fn a_hook_is_told_whose_agent_asks() {
+    let told = Told::default();
+    let hooks = HookSet::default().with(told.hook("sees", Phase::ALL, |context| {
+        Ok(match context.phase {
+            Phase::PreToolUse => Verdict::AskPerson,
+            _ => Verdict::Pass,
+        })
+    }));
+    let (client, mut fake) = does::client(hooks).await;
+    let session = does::session(&client, &mut fake, SessionConfig::new("/w")).await;
+    let mut person = Person::at(&client);
+    asks(&mut fake, "C", "V", 1).await;
+    is_started_by(&mut fake, "C", Some("T")).await;
+    person.asked().await;
+    asks(&mut fake, "T", "U", 2).await;
+    person.asked().await;
+    asks(&mut fake, "X", "W", 3).await;
+    is_started_by(&mut fake, "X", None).await;
+    person.asked().await;
+    let (stream, ()) = tokio::join!(session.ask_stream("x"), fake.start_turn());
+    let contexts = told.contexts();
+    let seen: Vec<_> = contexts
+        .iter()
+        .map(|context| {
+            (
+                context.phase,
+                context.thread.as_deref(),
+                context.session.as_deref(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (Phase::PreSessionStart, None, None),
+            (Phase::PostSessionStart, Some("T"), Some("T")),
+            (Phase::PreToolUse, Some("C"), Some("T")),
+            (Phase::PreToolUse, Some("T"), Some("T")),
+            (Phase::PreToolUse, Some("X"), Some("X")),
+            (Phase::PreRun, Some("T"), Some("T")),
+            (Phase::PreTurn, Some("T"), Some("T")),
+        ]
+    );
+    drop(stream.unwrap());
 }
 
 #[tokio::test]

@@ -259,6 +259,8 @@ impl Approvals {
         state.deciding.insert(key.clone(), gone);
         let context = HookContext {
             thread: Some(Arc::clone(&request.thread)),
+            metadata: state.metadata_of(&setting.session),
+            session: Some(setting.session),
             turn: request.turn.clone(),
             cwd: match &request.subject {
                 Subject::Command(command) if !command.cwd.is_empty() => {
@@ -268,7 +270,6 @@ impl Approvals {
                 _ => setting.cwd,
             },
             model: setting.model,
-            metadata: state.metadata_of(&setting.session),
             item: request.about.clone(),
             request: Some(request),
             ..HookContext::new(Phase::PreToolUse)

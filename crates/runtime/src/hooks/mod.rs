@@ -126,6 +126,9 @@ pub struct HookContext {
     pub phase: Phase,
     /// The thread, once there is one. Before a session start: the one that is resumed or forked.
     pub thread: Option<ThreadId>,
+    /// The thread of the session that it belongs to: `thread` itself, or the one whose agents `thread` is among.
+    /// Missing before a session start, unless a thread is resumed.
+    pub session: Option<ThreadId>,
     /// The turn, once there is one.
     pub turn: Option<TurnId>,
     /// The working folder.
@@ -152,6 +155,7 @@ impl HookContext {
         Self {
             phase,
             thread: None,
+            session: None,
             turn: None,
             cwd: None,
             model: None,
