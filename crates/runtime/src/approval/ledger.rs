@@ -159,14 +159,7 @@ impl Ledger {
         if self.open.contains_key(&key) || self.answered.contains(&key) {
             return false;
         }
-        // Those of a server that is gone do not come again.
-        while self
-            .answered
-            .first()
-            .is_some_and(|first| first.generation < key.generation)
-        {
-            self.answered.pop_first();
-        }
+        self.forget_before(key.generation);
         self.opened += 1;
         let entry = Entry {
             key: key.clone(),
@@ -178,6 +171,23 @@ impl Ledger {
         };
         self.open.insert(key, entry);
         true
+    }
+
+    /// A request arrived that is answered at once, whatever anybody says. False when it was already.
+    pub fn refuse(&mut self, key: Key) -> bool {
+        self.forget_before(key.generation);
+        self.answered.insert(key)
+    }
+
+    /// What a server that is gone asked does not come again.
+    fn forget_before(&mut self, generation: u32) {
+        while self
+            .answered
+            .first()
+            .is_some_and(|first| first.generation < generation)
+        {
+            self.answered.pop_first();
+        }
     }
 
     /// No hook decided: a person is to be asked.
@@ -261,6 +271,15 @@ mod tests {
         assert!(ledger.decide(&key(1, 0), Decision::Deny, person()).is_ok());
         let late = ledger.decide(&key(1, 0), Decision::Allow, person());
         assert_eq!(late.unwrap_err(), Refused::Stale);
+    }
+
+    #[test]
+    fn what_is_refused_is_refused_once_in_each_generation() {
+        let mut ledger = Ledger::default();
+        assert!(ledger.refuse(key(1, 0)));
+        assert!(!ledger.refuse(key(1, 0)));
+        assert!(ledger.refuse(key(2, 0)));
+        assert!(ledger.open().is_empty());
     }
 
     #[test]

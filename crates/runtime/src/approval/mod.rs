@@ -230,8 +230,10 @@ impl Approvals {
         let request = Arc::new(request);
         let mut state = self.lock();
         if request.decisions().is_empty() {
-            state.answer(&key, request.denial());
-            state.tell(Notice::Denied(request));
+            if state.ledger.refuse(key.clone()) {
+                state.answer(&key, request.denial());
+                state.tell(Notice::Denied(request));
+            }
             return;
         }
         if !state.ledger.arrive(
