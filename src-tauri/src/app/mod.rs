@@ -11,6 +11,7 @@ mod rules;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -71,6 +72,8 @@ struct Inner {
     tabs: Tabs,
     preferences: Preferences,
     rules: RuleStore,
+    /// A change of the rules will be told.
+    rules_due: AtomicBool,
     ledger: Ledger,
     engines: Engines,
     desk: Desk,
@@ -120,6 +123,7 @@ impl App {
                 tabs: kept.tabs,
                 preferences: kept.preferences,
                 rules: kept.rules,
+                rules_due: AtomicBool::new(false),
                 ledger: kept.ledger,
                 engines: Engines::new(locator, data, hooks),
                 desk: Desk::default(),

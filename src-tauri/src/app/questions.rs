@@ -13,6 +13,7 @@ use countersign_contract::{
 use countersign_runtime::approval::{
     Approvals, Decision, Entry, Notice, Outcome, Reason, Request, Untold,
 };
+use countersign_runtime::event::ThreadId;
 use countersign_runtime::item::ItemId;
 
 use super::{App, lock, title};
@@ -130,7 +131,7 @@ impl App {
 
     async fn requested(&self, engine: u64, entry: Entry, approvals: &Approvals) {
         let request = Arc::clone(&entry.request);
-        let Some((tab, session)) = self.asker(&request) else {
+        let Some((tab, session)) = self.asker(&entry.session) else {
             // Nobody would see it: better a denial that is said than a question that nobody gets.
             let _ = approvals.decide(&entry.key, Decision::Deny, "desk");
             self.denied(&request);
@@ -213,7 +214,7 @@ impl App {
 
     /// A rule or a hook answered before the person was asked: it is in the ledger all the same.
     async fn settled_unasked(&self, engine: u64, entry: &Entry, outcome: ApprovalOutcome) {
-        let Some((tab, session)) = self.asker(&entry.request) else {
+        let Some((tab, session)) = self.asker(&entry.session) else {
             return;
         };
         let approval = self.worded(engine, entry, &tab, &session).await;
@@ -226,13 +227,13 @@ impl App {
     }
 
     fn denied(&self, request: &Request) {
-        let session = self.asker(request).map(|(tab, _)| tab.id);
+        let session = self.asker(&request.thread).map(|(tab, _)| tab.id);
         self.notice(NoticeLevel::Warning, session, wording::denied(request));
     }
 
-    /// The session that a request comes from: the thread's own, or that of the agent that started it.
-    fn asker(&self, request: &Request) -> Option<(Tab, Handle)> {
-        let id: SessionId = lock(&self.inner.threads).get(&request.thread).cloned()?;
+    /// The session that a thread is of.
+    fn asker(&self, thread: &ThreadId) -> Option<(Tab, Handle)> {
+        let id: SessionId = lock(&self.inner.threads).get(thread).cloned()?;
         Some((self.tab(&id)?, self.session(&id).ok()?))
     }
 

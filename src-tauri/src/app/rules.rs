@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use countersign_contract::{
     ApprovalId, CodexRule, CommandError, LedgerQuery, ProfileId, Rule, RuleBook, RuleId,
@@ -13,6 +15,9 @@ use super::{App, Inner, lock, title};
 use crate::error;
 use crate::rules::{self, Ground, LOOKED_AT, Whence};
 use crate::tell::Said;
+
+/// How long a change of the rules may wait to be told.
+const TOLD_WITHIN: Duration = Duration::from_millis(200);
 
 impl App {
     /// All rules. Reads Codex's own from disk.
@@ -172,11 +177,19 @@ impl App {
         Ok(changed)
     }
 
-    /// Tells the windows. Reading Codex's own rules takes the disk, so it happens behind.
+    /// Tells the windows, soon: rules that answer in a burst are told once, and Codex's own are read from disk.
     pub(super) fn rules_changed(&self) {
+        if self.inner.rules_due.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let app = self.clone();
-        tauri::async_runtime::spawn_blocking(move || {
-            (app.inner.tell)(Said::Rules(app.rule_book()));
+        tauri::async_runtime::spawn(async move {
+            tokio::time::sleep(TOLD_WITHIN).await;
+            app.inner.rules_due.store(false, Ordering::Relaxed);
+            let told = move || (app.inner.tell)(Said::Rules(app.rule_book()));
+            if let Err(error) = tokio::task::spawn_blocking(told).await {
+                tracing::error!(%error, "the rules could not be told");
+            }
         });
     }
 

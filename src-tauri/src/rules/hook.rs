@@ -42,7 +42,8 @@ where
         let Some(request) = &context.request else {
             return Ok(Verdict::Pass);
         };
-        let Some(whence) = (self.whence)(&request.thread) else {
+        let thread = context.session.as_ref().unwrap_or(&request.thread);
+        let Some(whence) = (self.whence)(thread) else {
             return Ok(Verdict::Pass);
         };
         let asked = Asked::of_request(whence, request, context.item.as_deref());

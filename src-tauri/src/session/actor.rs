@@ -420,6 +420,11 @@ impl Actor {
                     }
                 }
             }
+            Event::OfAgent { thread, event } => {
+                if let Event::ItemCompleted { turn, item } = &**event {
+                    self.at.item_ended(thread, turn, item);
+                }
+            }
             Event::TokenUsage(usage) => {
                 let used = usage.last_total;
                 self.face(|face| {
