@@ -155,6 +155,7 @@ fn present(parent: &gtk::ApplicationWindow, request: &DialogRequest, answer: Ans
     let id = approval.id.clone();
     dialog.connect_response(move |dialog, response| {
         let Some(shown) = take(&id) else { return };
+        tracing::debug!("the dialog was answered or put off");
         let clicked = match response {
             ResponseType::Other(index) => buttons.get(usize::from(index)),
             _ => None,

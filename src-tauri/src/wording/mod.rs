@@ -5,6 +5,8 @@
 mod answer;
 mod detail;
 mod subject;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use answer::{choice_of, decision};
 pub(crate) use detail::detail;
