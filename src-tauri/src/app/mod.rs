@@ -1,7 +1,7 @@
 //! The app's state and what can be done with it; the commands are thin over this.
 //!
-//! This file is sessions, profiles and settings; [`questions`] is how a question comes, is answered and goes, and
-//! [`rules`] and [`ledger`] are what a person does with those.
+//! This file is sessions, profiles and settings; `questions` is how a question comes, is answered and goes, and
+//! `rules` and `ledger` are what a person does with those.
 //! Rust owns the truth and windows mirror it: every change ends in an event. Deliberately not here: Tauri's
 //! windows and menus (lib.rs), drawing, and the protocol.
 

@@ -11,7 +11,8 @@ use tempfile::tempdir;
 use super::{LONG, all, answered, entry, open};
 
 const FOLDER: &str = "COUNTERSIGN_TEST_LEDGER";
-const WRITER: &str = "ledger::tests::kill::records_until_it_is_killed";
+/// The test that, with a folder in its environment, is the process that is killed.
+const WRITER: &str = "ledger::tests::kill::killed_at_any_write_it_has_all_that_it_acknowledged";
 
 /// Killed and reaped, however the test ends.
 struct Process(Child);
@@ -25,7 +26,7 @@ impl Drop for Process {
 
 fn start(folder: &Path) -> (Process, impl Iterator<Item = String>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", WRITER, "--ignored", "--nocapture"])
+        .args(["--exact", WRITER, "--nocapture"])
         .env(FOLDER, folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -44,6 +45,9 @@ fn dawdle(round: u64) {
 
 #[test]
 fn killed_at_any_write_it_has_all_that_it_acknowledged() {
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        record_until_killed(Path::new(&folder));
+    }
     let folder = tempdir().unwrap();
     let mut acknowledged: Vec<String> = Vec::new();
     for round in 0..30 {
@@ -99,13 +103,11 @@ fn killed_while_it_is_made_it_opens_the_next_time() {
     }
 }
 
-#[test]
-#[ignore = "the process that the tests above kill"]
-fn records_until_it_is_killed() {
-    let folder = std::env::var_os(FOLDER).unwrap();
+fn record_until_killed(folder: &Path) -> ! {
     println!("\nopening");
-    let ledger = open(Path::new(&folder));
-    for n in 0.. {
+    let ledger = open(folder);
+    let mut n = 0;
+    loop {
         let approval = format!("question-{}-{n}", std::process::id());
         let mut asked = entry(&approval, &"do this and that; ".repeat(n % 97));
         asked.name = approval.clone();
@@ -116,5 +118,6 @@ fn records_until_it_is_killed() {
         }
         assert_eq!(ledger.flush(LONG), 0);
         println!("kept {approval}");
+        n += 1;
     }
 }
