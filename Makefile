@@ -1,6 +1,6 @@
 # What a person does with this repository. Each target sets up what it needs and
 # repeats in seconds when nothing changed; the work is in scripts/.
-.PHONY: help run dev build test package setup contract
+.PHONY: help run dev build test soak bench package setup contract
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -17,6 +17,12 @@ build: ## build the UI and the app
 
 test: ## every check and test, with a summary at the end
 	@scripts/test.sh
+
+soak: ## the long checks: many cases, and a minute for each fuzz target; SOAK_SECONDS=...
+	@scripts/soak.sh
+
+bench: ## what the runtime costs, by its budgets; BENCH_QUICK=1 for a small run
+	@cargo bench --locked --package countersign-runtime --bench cost
 
 package: ## the release build and its Debian package
 	@scripts/package.sh

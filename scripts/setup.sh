@@ -45,10 +45,11 @@ check_toolchains() {
 
 # On Debian and Ubuntu: install what dpkg does not know as installed.
 install_debian_packages() {
-  local wanted=(build-essential pkg-config libwebkit2gtk-4.1-dev librsvg2-dev libdbus-1-dev)
+  local wanted=(build-essential pkg-config libwebkit2gtk-4.1-dev librsvg2-dev libdbus-1-dev
+    libayatana-appindicator3-1)
   if [[ $purpose == test ]]; then
     wanted+=(xvfb openbox xdotool imagemagick webkit2gtk-driver dbus at-spi2-core fonts-dejavu-core
-      openssh-client openssh-server procps)
+      dunst openssh-client openssh-server procps)
   fi
   local missing=() package
   for package in "${wanted[@]}"; do
@@ -80,7 +81,7 @@ check_other_linux() {
     done
   fi
   if [[ $purpose == test ]]; then
-    for thing in Xvfb openbox xdotool import WebKitWebDriver dbus-daemon setpriv ssh kill; do
+    for thing in Xvfb openbox xdotool import dunst WebKitWebDriver dbus-daemon setpriv ssh kill; do
       has "$thing" || missing+=("$thing")
     done
     # It lies beside the programs of root, which need not be in PATH.
@@ -88,10 +89,10 @@ check_other_linux() {
   fi
   if ((${#missing[@]} == 0)); then return; fi
   fail "Missing on this system: ${missing[*]}" \
-    "Fedora: sudo dnf install gcc pkgconf-pkg-config webkit2gtk4.1-devel librsvg2-devel dbus-devel" \
-    "        for the tests also: xorg-x11-server-Xvfb openbox xdotool ImageMagick dbus-daemon at-spi2-core dejavu-sans-fonts openssh-server procps-ng" \
-    "Arch:   sudo pacman -S --needed base-devel webkit2gtk-4.1 librsvg dbus" \
-    "        for the tests also: xorg-server-xvfb openbox xdotool imagemagick at-spi2-core ttf-dejavu openssh procps-ng" \
+    "Fedora: sudo dnf install gcc pkgconf-pkg-config webkit2gtk4.1-devel librsvg2-devel dbus-devel libayatana-appindicator-gtk3" \
+    "        for the tests also: xorg-x11-server-Xvfb openbox xdotool ImageMagick dunst dbus-daemon at-spi2-core dejavu-sans-fonts openssh-server procps-ng" \
+    "Arch:   sudo pacman -S --needed base-devel webkit2gtk-4.1 librsvg dbus libayatana-appindicator" \
+    "        for the tests also: xorg-server-xvfb openbox xdotool imagemagick dunst at-spi2-core ttf-dejavu openssh procps-ng" \
     "        and WebKitWebDriver, which comes with WebKitGTK or in a package of its own" \
     "Other:  WebKitGTK 4.1, librsvg and D-Bus with their development files, a C compiler and pkg-config." \
     "Install them, then run this again."

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use countersign_app::dialogs::{AnswerFn, DialogRequest, Prompter};
+use countersign_app::outside::{Herald, Note, ReactedFn};
 use countersign_contract::wire::COMMANDS;
 use serde_json::{Value, json};
 use tauri::ipc::{CallbackFn, InvokeBody};
@@ -23,6 +24,13 @@ impl Prompter for NoScreen {
     fn close(&self, _id: &String) {}
 }
 
+impl Herald for NoScreen {
+    fn listen(&self, _reacted: ReactedFn) {}
+    fn notify(&self, _note: Note) {}
+    fn withdraw(&self) {}
+    fn count(&self, _waiting: usize) {}
+}
+
 struct Desk {
     app: App<MockRuntime>,
     window: WebviewWindow<MockRuntime>,
@@ -37,7 +45,7 @@ impl Desk {
             .invoke_handler(countersign_app::handler())
             .build(mock_context(noop_assets()))
             .unwrap();
-        let state = countersign_app::build(app.handle(), data.path(), NoScreen);
+        let state = countersign_app::build(app.handle(), data.path(), NoScreen, NoScreen);
         app.manage(state);
         let window = WebviewWindowBuilder::new(&app, "main", Default::default())
             .build()
@@ -81,8 +89,14 @@ fn settings(name: &str) -> Value {
 #[test]
 fn every_command_of_the_contract_is_there() {
     let desk = Desk::new();
-    // The picker of folders would open on a real screen.
-    for command in COMMANDS.iter().filter(|command| **command != "folder_pick") {
+    // The pickers of files would open on a real screen.
+    const PICKERS: [&str; 4] = [
+        "folder_pick",
+        "rules_import",
+        "rules_export",
+        "ledger_export",
+    ];
+    for command in COMMANDS.iter().filter(|command| !PICKERS.contains(command)) {
         // Without arguments most refuse, but an unknown command says so.
         if let Err(error) = desk.call(command, json!({})) {
             assert!(
@@ -195,7 +209,7 @@ fn what_makes_no_sense_is_refused_with_the_field() {
     let stale = desk
         .call(
             "approval_answer",
-            json!({"approval": "1-1-0", "choice": "allowOnce"}),
+            json!({"approval": "1-1-0", "answer": {"choice": "allowOnce"}}),
         )
         .unwrap_err();
     assert_eq!(stale["code"], "stale");
@@ -219,7 +233,11 @@ fn settings_are_kept_and_told() {
     let heard = desk.heard("settings://changed");
     desk.call("settings_update", json!({"settings": {"theme": "dark"}}))
         .unwrap();
-    assert_eq!(*heard.lock().unwrap(), [json!({"theme": "dark"})]);
+    let told = heard.lock().unwrap().clone();
+    assert_eq!(
+        told,
+        [json!({"theme": "dark", "quietHours": null, "ledgerDays": null})]
+    );
     assert_eq!(
         desk.call("app_read", json!({})).unwrap()["settings"]["theme"],
         "dark"

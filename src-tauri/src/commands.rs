@@ -1,16 +1,20 @@
 //! The contract's commands, each a few lines over [`App`].
 
 use countersign_contract::{
-    AppState, ApprovalId, ChoiceId, CommandError, NoticeId, Profile, ProfileId, ProfileSettings,
-    SessionId, Settings, TranscriptUpdate,
+    Answer, AppState, ApprovalId, BatchResult, ChoiceId, CodexRule, CommandError, ErrorCode,
+    ExportFormat, LedgerId, LedgerPage, LedgerQuery, NoticeId, Profile, ProfileId, ProfileSettings,
+    Rule, RuleBook, RuleId, RuleOrigin, RulePreview, RuleSettings, RulesImported, SessionId,
+    Settings, TranscriptUpdate,
 };
+use std::path::{Path, PathBuf};
+
 use tauri::ipc::Channel;
 use tauri::{AppHandle, Runtime, State};
-use tauri_plugin_dialog::DialogExt;
+use tauri_plugin_dialog::{DialogExt, FilePath};
 use tauri_plugin_opener::OpenerExt;
 
 use crate::app::App;
-use crate::error;
+use crate::{error, problems};
 
 type Result<T> = std::result::Result<T, CommandError>;
 
@@ -97,12 +101,143 @@ pub(crate) async fn session_earlier(app: State<'_, App>, session: SessionId) -> 
 }
 
 #[tauri::command]
-pub(crate) fn approval_answer(
+pub(crate) async fn approval_answer(
     app: State<'_, App>,
     approval: ApprovalId,
-    choice: ChoiceId,
+    answer: Answer,
 ) -> Result<()> {
-    app.answer(&approval, choice)
+    app.answer(&approval, &answer).await
+}
+
+#[tauri::command]
+pub(crate) async fn approval_answer_many(
+    app: State<'_, App>,
+    approvals: Vec<ApprovalId>,
+    choice: ChoiceId,
+) -> Result<BatchResult> {
+    Ok(app.answer_many(approvals, choice).await)
+}
+
+#[tauri::command(async)]
+pub(crate) fn rules_read(app: State<'_, App>) -> RuleBook {
+    app.rule_book()
+}
+
+#[tauri::command(async)]
+pub(crate) fn rules_suggest(
+    app: State<'_, App>,
+    approval: ApprovalId,
+) -> Result<Vec<RuleSettings>> {
+    app.suggest_rules(&approval)
+}
+
+#[tauri::command(async)]
+pub(crate) fn rule_preview(app: State<'_, App>, settings: RuleSettings) -> Result<RulePreview> {
+    app.preview_rule(&settings)
+}
+
+#[tauri::command(async)]
+pub(crate) fn rule_create(
+    app: State<'_, App>,
+    settings: RuleSettings,
+    origin: RuleOrigin,
+) -> Result<Rule> {
+    app.create_rule(settings, origin)
+}
+
+#[tauri::command(async)]
+pub(crate) fn rule_update(
+    app: State<'_, App>,
+    rule: RuleId,
+    settings: RuleSettings,
+) -> Result<Rule> {
+    app.update_rule(&rule, settings)
+}
+
+#[tauri::command(async)]
+pub(crate) fn rule_delete(app: State<'_, App>, rule: RuleId) -> Result<()> {
+    app.delete_rule(&rule)
+}
+
+#[tauri::command(async)]
+pub(crate) fn rule_restore(app: State<'_, App>, rule: Rule) -> Result<()> {
+    app.restore_rule(rule)
+}
+
+#[tauri::command]
+pub(crate) async fn rules_import<R: Runtime>(
+    handle: AppHandle<R>,
+    app: State<'_, App>,
+) -> Result<Option<RulesImported>> {
+    let (picked, pick) = tokio::sync::oneshot::channel();
+    let dialog = handle.dialog().file().add_filter("Rules", &["json"]);
+    dialog.pick_file(move |file| {
+        let _ = picked.send(file);
+    });
+    let Some(file) = path_of(pick.await) else {
+        return Ok(None);
+    };
+    let app = app.inner().clone();
+    behind(move || app.import_rules(&file)).await.map(Some)
+}
+
+#[tauri::command]
+pub(crate) async fn rules_export<R: Runtime>(
+    handle: AppHandle<R>,
+    app: State<'_, App>,
+) -> Result<Option<String>> {
+    let app = app.inner().clone();
+    save(&handle, "countersign-rules.json", move |file| {
+        app.export_rules(file)
+    })
+    .await
+}
+
+#[tauri::command(async)]
+pub(crate) fn codex_rule_delete(
+    app: State<'_, App>,
+    profile: ProfileId,
+    rule: CodexRule,
+) -> Result<()> {
+    app.delete_codex_rule(&profile, &rule)
+}
+
+#[tauri::command(async)]
+pub(crate) fn codex_rule_restore(
+    app: State<'_, App>,
+    profile: ProfileId,
+    rule: CodexRule,
+) -> Result<()> {
+    app.restore_codex_rule(&profile, &rule)
+}
+
+#[tauri::command]
+pub(crate) async fn ledger_search(
+    app: State<'_, App>,
+    query: LedgerQuery,
+    before: Option<LedgerId>,
+    limit: u32,
+) -> Result<LedgerPage> {
+    let app = app.inner().clone();
+    behind(move || app.search_ledger(&query, before, limit)).await
+}
+
+#[tauri::command]
+pub(crate) async fn ledger_export<R: Runtime>(
+    handle: AppHandle<R>,
+    app: State<'_, App>,
+    query: LedgerQuery,
+    format: ExportFormat,
+) -> Result<Option<String>> {
+    let name = match format {
+        ExportFormat::JsonLines => "countersign-ledger.jsonl",
+        ExportFormat::Csv => "countersign-ledger.csv",
+    };
+    let app = app.inner().clone();
+    save(&handle, name, move |file| {
+        app.export_ledger(&query, format, file)
+    })
+    .await
 }
 
 #[tauri::command(async)]
@@ -145,12 +280,47 @@ pub(crate) async fn folder_pick<R: Runtime>(handle: AppHandle<R>) -> Result<Opti
     handle.dialog().file().pick_folder(move |folder| {
         let _ = picked.send(folder);
     });
-    let folder = pick
-        .await
-        .ok()
-        .flatten()
-        .and_then(|folder| folder.into_path().ok());
-    Ok(folder.map(|folder| folder.to_string_lossy().into_owned()))
+    Ok(path_of(pick.await).map(|folder| folder.to_string_lossy().into_owned()))
+}
+
+/// Lets the person pick a file to save in, under this name at first, and writes it. Its path; `None`: they did not.
+async fn save<R: Runtime>(
+    handle: &AppHandle<R>,
+    name: &str,
+    write: impl FnOnce(&Path) -> Result<()> + Send + 'static,
+) -> Result<Option<String>> {
+    let (picked, pick) = tokio::sync::oneshot::channel();
+    handle
+        .dialog()
+        .file()
+        .set_file_name(name)
+        .save_file(move |file| {
+            let _ = picked.send(file);
+        });
+    let Some(file) = path_of(pick.await) else {
+        return Ok(None);
+    };
+    let shown = file.to_string_lossy().into_owned();
+    behind(move || write(&file)).await?;
+    Ok(Some(shown))
+}
+
+type Picked = std::result::Result<Option<FilePath>, tokio::sync::oneshot::error::RecvError>;
+
+fn path_of(picked: Picked) -> Option<PathBuf> {
+    picked.ok().flatten()?.into_path().ok()
+}
+
+/// Does what takes the disk away from the threads that answer commands.
+async fn behind<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(why) => Err(CommandError {
+            code: ErrorCode::Internal,
+            problem: problems::internal(&why),
+            field: None,
+        }),
+    }
 }
 
 #[tauri::command]
@@ -189,6 +359,20 @@ pub fn handler<R: Runtime>() -> impl Fn(tauri::ipc::Invoke<R>) -> bool + Send + 
         session_ack,
         session_earlier,
         approval_answer,
+        approval_answer_many,
+        rules_read,
+        rules_suggest,
+        rule_preview,
+        rule_create,
+        rule_update,
+        rule_delete,
+        rule_restore,
+        rules_import,
+        rules_export,
+        codex_rule_delete,
+        codex_rule_restore,
+        ledger_search,
+        ledger_export,
         profile_create,
         profile_duplicate,
         profile_update,

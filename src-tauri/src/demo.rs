@@ -21,6 +21,11 @@ impl Demo {
         }
     }
 
+    /// The CODEX_HOME, whether it is written yet or not.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.home.clone()
+    }
+
     /// The CODEX_HOME, written for the model that runs in this process.
     pub(crate) async fn codex_home(&self) -> io::Result<PathBuf> {
         self.model

@@ -9,14 +9,14 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use countersign_contract::{
-    AnsweredFrom, Approval, ApprovalId, ApprovalOutcome, ChoiceId, CommandError, ErrorCode,
-    Problem, wire::LateAnswer,
+    Answer, AnsweredFrom, Approval, ApprovalId, ApprovalOutcome, CommandError, ErrorCode, Problem,
+    RuleId, SessionId, wire::LateAnswer,
 };
 use countersign_runtime::approval::{
-    Approvals, By, Decision, Entry, Key, Outcome, Refused, Request,
+    Approvals, By, Entry, FieldProblem, Key, Outcome, Reason, Refused, Request,
 };
 
-use crate::wording;
+use crate::{rules, wording};
 
 /// Settled questions that are remembered, to say which one an answer came too late for.
 const REMEMBERED: usize = 200;
@@ -39,6 +39,8 @@ struct Open {
     request: std::sync::Arc<Request>,
     approvals: Approvals,
     ordinal: u64,
+    /// What the person told the agent with the answer that is on its way.
+    reason: Option<String>,
 }
 
 /// Why an answer was not taken.
@@ -48,6 +50,17 @@ pub enum NotTaken {
     Late(LateAnswer),
     /// There is no such answer. The question is still open.
     NotOffered,
+    /// What was filled in cannot be sent. The question is still open.
+    Invalid(Vec<FieldProblem>),
+}
+
+/// An answer that was taken.
+#[derive(Debug)]
+pub struct Answered {
+    /// The session that asked.
+    pub session: SessionId,
+    /// What became of the words to the agent.
+    pub reason: Reason,
 }
 
 impl Desk {
@@ -59,6 +72,11 @@ impl Desk {
         open.into_iter().map(|open| open.approval.clone()).collect()
     }
 
+    /// A question, while it is open.
+    pub fn get(&self, id: &ApprovalId) -> Option<Approval> {
+        Some(self.lock().open.get(id)?.approval.clone())
+    }
+
     /// A question was opened.
     pub fn add(&self, approval: Approval, entry: &Entry, approvals: &Approvals) {
         let open = Open {
@@ -66,13 +84,14 @@ impl Desk {
             request: std::sync::Arc::clone(&entry.request),
             approvals: approvals.clone(),
             ordinal: entry.ordinal,
+            reason: None,
             approval,
         };
         self.lock().open.insert(open.approval.id.clone(), open);
     }
 
-    /// A question was settled; it, if it was on the desk.
-    pub fn remove(&self, id: &ApprovalId) -> Option<Approval> {
+    /// A question was settled; it, if it was on the desk, and what the person told the agent with the answer.
+    pub fn remove(&self, id: &ApprovalId) -> Option<(Approval, Option<String>)> {
         let mut state = self.lock();
         let open = state.open.remove(id)?;
         if state.settled.len() == REMEMBERED {
@@ -81,45 +100,49 @@ impl Desk {
         state
             .settled
             .push_back((id.clone(), open.approval.name.clone()));
-        Some(open.approval)
+        Some((open.approval, open.reason))
     }
 
-    /// Answers a question.
-    pub fn answer(
+    /// Answers a question. What a person told the agent about a denial and what it was not told is given back, with
+    /// the session that it belongs to.
+    pub async fn answer(
         &self,
         id: &ApprovalId,
-        choice: ChoiceId,
+        answer: &Answer,
         by: AnsweredFrom,
-    ) -> Result<(), NotTaken> {
-        let (request, approvals, key, name) = {
-            let state = self.lock();
-            let Some(open) = state.open.get(id) else {
+    ) -> Result<Answered, NotTaken> {
+        let choice = answer.choice;
+        let late = |name| NotTaken::Late(LateAnswer { name, choice, by });
+        let (request, approvals, key, name, session) = {
+            let mut state = self.lock();
+            let Some(open) = state.open.get_mut(id) else {
                 let name = state.settled.iter().find(|(settled, _)| settled == id);
-                let name = name.map(|(_, name)| name.clone()).unwrap_or_default();
-                return Err(NotTaken::Late(LateAnswer { name, choice, by }));
+                return Err(late(name.map(|(_, name)| name.clone()).unwrap_or_default()));
             };
+            open.reason = answer.reason.clone();
             (
                 std::sync::Arc::clone(&open.request),
                 open.approvals.clone(),
                 open.key.clone(),
                 open.approval.name.clone(),
+                open.approval.session.clone(),
             )
         };
-        let decision = request
-            .decisions()
-            .into_iter()
-            .find(|decision| choice_of(decision) == choice)
-            .ok_or(NotTaken::NotOffered)?;
+        let decision = wording::decision(&request, answer).ok_or(NotTaken::NotOffered)?;
         let presenter = match by {
             AnsweredFrom::Desk => DESK,
             AnsweredFrom::Dialog => DIALOG,
         };
-        approvals
-            .decide(&key, decision, presenter)
-            .map_err(|refused| match refused {
-                Refused::Stale => NotTaken::Late(LateAnswer { name, choice, by }),
-                Refused::NotOffered => NotTaken::NotOffered,
-            })
+        let reason = answer.reason.as_deref().filter(|_| !decision.allows());
+        match approvals
+            .decide_with(&key, decision, presenter, reason)
+            .await
+        {
+            Ok(reason) => Ok(Answered { session, reason }),
+            Err(Refused::Stale) => Err(late(name)),
+            Err(Refused::NotOffered) => Err(NotTaken::NotOffered),
+            Err(Refused::Invalid(problems)) => Err(NotTaken::Invalid(problems)),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -138,6 +161,22 @@ impl From<NotTaken> for CommandError {
                 problem: wording::late(&late),
                 field: None,
             },
+            NotTaken::Invalid(problems) => {
+                let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+                CommandError {
+                    code: ErrorCode::Invalid,
+                    problem: Problem {
+                        what: problems
+                            .first()
+                            .map(|problem| problem.problem.to_string())
+                            .unwrap_or_default(),
+                        meaning: "Nothing was sent; the question is still open.".to_owned(),
+                        remedy: "Change what is marked, then send it again.".to_owned(),
+                        details: Some(lines.join("\n")),
+                    },
+                    field: problems.into_iter().next().map(|problem| problem.field),
+                }
+            }
             NotTaken::NotOffered => CommandError {
                 code: ErrorCode::Invalid,
                 problem: Problem {
@@ -152,27 +191,17 @@ impl From<NotTaken> for CommandError {
     }
 }
 
-/// The choice that a decision is.
-pub(crate) fn choice_of(decision: &Decision) -> ChoiceId {
-    match decision {
-        Decision::Allow => ChoiceId::AllowOnce,
-        Decision::AllowForSession => ChoiceId::AllowForSession,
-        Decision::AllowByRule(_) => ChoiceId::AllowByRule,
-        Decision::ApplyHostRule(rule) if rule.allow => ChoiceId::AllowHost,
-        Decision::ApplyHostRule(_) => ChoiceId::DenyHost,
-        Decision::Deny => ChoiceId::Deny,
-        Decision::DenyAndStop => ChoiceId::DenyAndStop,
-    }
-}
-
 /// How a question was settled, in the contract's terms.
-pub(crate) fn outcome_of(outcome: &Outcome) -> ApprovalOutcome {
+pub(crate) fn outcome_of(
+    outcome: &Outcome,
+    rule_name: impl Fn(&RuleId) -> String,
+) -> ApprovalOutcome {
     match outcome {
         Outcome::Answered {
             decision,
             by: By::Person(presenter),
         } => ApprovalOutcome::Answered {
-            choice: choice_of(decision),
+            choice: wording::choice_of(decision),
             by: if presenter == DIALOG {
                 AnsweredFrom::Dialog
             } else {
@@ -182,9 +211,16 @@ pub(crate) fn outcome_of(outcome: &Outcome) -> ApprovalOutcome {
         Outcome::Answered {
             decision,
             by: By::Hook(name),
-        } => ApprovalOutcome::Hook {
-            name: name.clone(),
-            allowed: decision.allows(),
+        } => match rules::rule_of(name) {
+            Some(rule) => ApprovalOutcome::Rule {
+                name: rule_name(&rule),
+                rule,
+                allowed: decision.allows(),
+            },
+            None => ApprovalOutcome::Hook {
+                name: name.clone(),
+                allowed: decision.allows(),
+            },
         },
         Outcome::Answered {
             decision,

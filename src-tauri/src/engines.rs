@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use countersign_contract::{Problem, Profile, ProfileOrigin};
-use countersign_runtime::hooks::{AskPerson, HookSet};
+use countersign_runtime::hooks::HookSet;
 use countersign_runtime::supervisor::ConnectionState;
 use countersign_runtime::transport::ChildSpec;
 use countersign_runtime::{Client, ClientConfig};
@@ -38,17 +38,20 @@ pub struct Engine {
 pub struct Engines {
     locator: Arc<Locator>,
     demo: Demo,
+    /// What every client asks before a tool is used.
+    hooks: HookSet,
     /// A lock for each key, so that a server that is slow to start delays no other.
     running: Mutex<HashMap<Key, Arc<tokio::sync::Mutex<Weak<Engine>>>>>,
     started: AtomicU64,
 }
 
 impl Engines {
-    /// None runs yet. `data` is the app's data folder.
-    pub fn new(locator: Arc<Locator>, data: &Path) -> Self {
+    /// None runs yet. `data` is the app's data folder; `hooks` are asked before a tool is used.
+    pub fn new(locator: Arc<Locator>, data: &Path, hooks: HookSet) -> Self {
         Self {
             locator,
             demo: Demo::new(data),
+            hooks,
             running: Mutex::default(),
             started: AtomicU64::new(0),
         }
@@ -83,7 +86,7 @@ impl Engines {
             server = server.env(name, value);
         }
         let config = ClientConfig {
-            hooks: HookSet::default().with(AskPerson),
+            hooks: self.hooks.clone(),
             ..ClientConfig::new(server)
         };
         let client = Client::connect(config)
@@ -96,6 +99,11 @@ impl Engines {
         *slot = Arc::downgrade(&engine);
         started(&engine);
         Ok(engine)
+    }
+
+    /// The `CODEX_HOME` of the demo.
+    pub fn demo_home(&self) -> PathBuf {
+        self.demo.folder()
     }
 
     /// The running engines.

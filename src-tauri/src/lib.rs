@@ -1,7 +1,7 @@
 //! Countersign: the desktop app around the runtime.
 //!
 //! What is where: [`app`] is the state and what can be done with it, [`session`] the task of each tab,
-//! [`engines`] the app-servers, [`desk`] and [`dialogs`] the open questions, [`storage`] what is kept, [`view`]
+//! [`engines`] the app-servers, [`desk`], [`dialogs`] and [`outside`] the open questions, [`storage`] what is kept, [`view`]
 //! how a transcript becomes what a window shows, `commands` the thin bridge. This file puts them
 //! into a Tauri app.
 
@@ -15,8 +15,11 @@ pub mod desk;
 pub mod dialogs;
 pub mod engines;
 pub mod error;
+pub mod ledger;
 pub mod notices;
+pub mod outside;
 mod problems;
+pub mod rules;
 pub mod session;
 pub mod storage;
 pub mod tell;
@@ -36,8 +39,11 @@ use crate::app::{App, Kept};
 use crate::cli::Arguments;
 use crate::codex::{Locator, Surroundings};
 use crate::dialogs::SystemPrompter;
+use crate::ledger::Ledger;
+use crate::outside::DesktopHerald;
+use crate::rules::RuleStore;
 use crate::storage::{Preferences, Profiles, Tabs, first_profiles};
-use crate::tell::Tell;
+use crate::tell::{Said, Tell};
 
 /// The label of the one window.
 pub const WINDOW: &str = "main";
@@ -62,7 +68,12 @@ pub fn run(arguments: Arguments, cwd: PathBuf) -> tauri::Result<()> {
             let handle = tauri_app.handle();
             let data = handle.path().app_data_dir()?;
             std::fs::create_dir_all(&data)?;
-            let app = build(handle, &data, SystemPrompter::new(handle.clone()));
+            let app = build(
+                handle,
+                &data,
+                SystemPrompter::new(handle.clone()),
+                DesktopHerald::new(handle.clone()),
+            );
             handle.manage(app.clone());
             open_window(handle)?;
             if let Some(wish) = arguments.wish(&cwd) {
@@ -88,6 +99,7 @@ pub fn build<R: Runtime>(
     handle: &AppHandle<R>,
     data: &Path,
     prompter: impl dialogs::Prompter + 'static,
+    herald: impl outside::Herald + 'static,
 ) -> App {
     let locator = Arc::new(Locator::new(Surroundings::of_process()));
     let (profiles, mut problems) = Profiles::open(handle, data, || {
@@ -97,19 +109,28 @@ pub fn build<R: Runtime>(
     problems.extend(more);
     let (preferences, more) = Preferences::open(handle, data);
     problems.extend(more);
+    let (rules, more) = RuleStore::open(handle, data);
+    problems.extend(more);
+    let (ledger, more) = Ledger::open(data);
+    problems.extend(more);
     let kept = Kept {
         profiles,
         tabs,
         preferences,
+        rules,
+        ledger,
         problems,
     };
     let handle = handle.clone();
     let tell: Tell = Box::new(move |said| {
+        if matches!(said, Said::Show(_)) {
+            bring_to_front(&handle);
+        }
         if let Err(error) = handle.emit(said.event(), &said) {
             tracing::error!(event = said.event(), %error, "a window could not be told");
         }
     });
-    App::new(kept, locator, data, prompter, tell)
+    App::new(kept, locator, data, prompter, herald, tell)
 }
 
 fn open_window<R: Runtime>(handle: &AppHandle<R>) -> tauri::Result<()> {
@@ -121,11 +142,15 @@ fn open_window<R: Runtime>(handle: &AppHandle<R>) -> tauri::Result<()> {
     Ok(())
 }
 
-fn second_call<R: Runtime>(handle: &AppHandle<R>, arguments: Vec<String>, cwd: &Path) {
+fn bring_to_front<R: Runtime>(handle: &AppHandle<R>) {
     if let Some(window) = handle.get_webview_window(WINDOW) {
         let _ = window.unminimize();
         let _ = window.set_focus();
     }
+}
+
+fn second_call<R: Runtime>(handle: &AppHandle<R>, arguments: Vec<String>, cwd: &Path) {
+    bring_to_front(handle);
     // What cannot be read was said in the terminal that it was typed in.
     if let Some(app) = handle.try_state::<App>()
         && let Ok(arguments) = Arguments::read(arguments)

@@ -145,7 +145,7 @@ pub(crate) fn gave_up(death: Option<&Death>, failure: Option<&ConnectError>) -> 
 /// A thread could not be opened.
 pub(crate) fn open(error: &RpcError, resume: bool) -> Problem {
     let message = error.server_message().unwrap_or_default();
-    if message.contains("active writer") {
+    if matches!(error, RpcError::ThreadInUse { .. }) {
         return problem(
             "This conversation is open in another Codex.",
             "It can be written to from one place at a time.",

@@ -1,7 +1,7 @@
 //! What the windows are told: the contract's events, each with its payload.
 
 use countersign_contract::{
-    Approval, ApprovalResolved, Notice, Profile, SessionList, Settings, wire,
+    Approval, ApprovalId, ApprovalResolved, Notice, Profile, RuleBook, SessionList, Settings, wire,
 };
 use serde::Serialize;
 
@@ -17,6 +17,12 @@ pub enum Said {
     Resolved(ApprovalResolved),
     /// [`wire::APPROVAL_LATE`].
     Late(wire::LateAnswer),
+    /// [`wire::APPROVAL_SHOW`]. The window comes to the front for it.
+    Show(Option<ApprovalId>),
+    /// [`wire::RULES_CHANGED`].
+    Rules(RuleBook),
+    /// [`wire::LEDGER_CHANGED`].
+    Ledger(()),
     /// [`wire::PROFILES_CHANGED`].
     Profiles(Vec<Profile>),
     /// [`wire::NOTICES_CHANGED`].
@@ -33,6 +39,9 @@ impl Said {
             Said::Requested(_) => wire::APPROVAL_REQUESTED,
             Said::Resolved(_) => wire::APPROVAL_RESOLVED,
             Said::Late(_) => wire::APPROVAL_LATE,
+            Said::Show(_) => wire::APPROVAL_SHOW,
+            Said::Rules(_) => wire::RULES_CHANGED,
+            Said::Ledger(()) => wire::LEDGER_CHANGED,
             Said::Profiles(_) => wire::PROFILES_CHANGED,
             Said::Notices(_) => wire::NOTICES_CHANGED,
             Said::Settings(_) => wire::SETTINGS_CHANGED,

@@ -58,29 +58,22 @@ impl Accessibility {
         }
     }
 
-    /// What shows in the window named `title`, parents before children. GTK names a
-    /// message dialog after its kind unless told better: when no window has that name
-    /// it is the dialog that lies closest to `area`. Empty when there is none, or it
-    /// is closing while it is read.
-    pub fn window(&self, title: &str, area: (i32, i32, i32, i32)) -> Vec<Node> {
+    /// What shows in the window named `title`, parents before children. Empty when there
+    /// is none, or it is closing while it is read.
+    pub fn window(&self, title: &str) -> Vec<Node> {
         let registry = (
             "org.a11y.atspi.Registry".to_owned(),
             OwnedObjectPath::try_from("/org/a11y/atspi/accessible/root")
                 .unwrap_or_else(|error| panic!("{error}")),
         );
         let programs = self.children(&registry).unwrap_or_default();
-        let windows = programs
+        let window = programs
             .iter()
             .flat_map(|program| self.children(program).unwrap_or_default())
             .filter(|window| self.has_state(window, SHOWING).unwrap_or(false))
-            .filter_map(|window| Some((self.read(&window).ok()?, window)));
-        let (named, others): (Vec<_>, Vec<_>) = windows.partition(|(node, _)| node.name == title);
-        let closest = others
-            .into_iter()
-            .filter(|(node, _)| matches!(node.role.as_str(), "alert" | "dialog"))
-            .min_by_key(|(node, _)| distance(node.area, area));
+            .find(|window| self.read(window).is_ok_and(|node| node.name == title));
         let mut nodes = Vec::new();
-        if let Some((_, window)) = named.into_iter().next().or(closest)
+        if let Some(window) = window
             && self.collect(&window, &mut nodes).is_err()
         {
             nodes.clear();
@@ -137,9 +130,4 @@ impl Accessibility {
             .cache_properties(zbus::proxy::CacheProperties::No)
             .build()
     }
-}
-
-/// The frame counts on one side and not on the other, so no two areas are equal.
-fn distance(a: (i32, i32, i32, i32), b: (i32, i32, i32, i32)) -> u32 {
-    a.0.abs_diff(b.0) + a.1.abs_diff(b.1) + a.2.abs_diff(b.2) + a.3.abs_diff(b.3)
 }

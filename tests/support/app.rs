@@ -104,8 +104,22 @@ impl<'d> App<'d> {
 
     /// Types `text` and then `key` into the textbox "Message".
     pub fn type_message(&self, text: &str, key: Key) {
-        let text = text.to_owned() + &key;
+        // Enter alone would send what is before the line's end.
+        let new_line = String::new() + &Key::Shift + &Key::Enter + &Key::Shift;
+        let text = text.replace('\n', &new_line) + &key;
         self.role("textbox", "Message").type_text(&text);
+    }
+
+    /// Types `text` into whatever has the keyboard in the page.
+    pub fn press_keys(&self, text: &str) {
+        let active = || {
+            self.desktop
+                .block_on(async { self.client.active_element().await?.send_keys(text).await })
+        };
+        match active() {
+            Some(Ok(())) => {}
+            other => panic!("the page takes no keys: {other:?}"),
+        }
     }
 
     /// Runs a function body in the page; `arguments` holds `args`.
@@ -254,12 +268,15 @@ impl<'a> Locator<'a> {
         self.holds(&format!("{count} of them"), || self.count() == count);
     }
 
+    /// Whether its text has `part` in it now.
+    pub fn says(&self, part: &str) -> bool {
+        self.look().texts.iter().any(|text| text.contains(part))
+    }
+
     /// Waits until its text has `part` in it.
     #[track_caller]
     pub fn wait_text(&self, part: &str) {
-        self.holds(&format!("the text {part:?}"), || {
-            self.look().texts.iter().any(|text| text.contains(part))
-        });
+        self.holds(&format!("the text {part:?}"), || self.says(part));
     }
 
     /// Waits until it can be used, then clicks its middle. Fails when something

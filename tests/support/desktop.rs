@@ -89,13 +89,28 @@ impl Desktop {
     }
 
     fn start_bus(&mut self) {
+        // Of the system's services only the accessibility bus is started on demand: a notification daemon that is
+        // installed would put itself over the window.
+        let services = self.run.path().join("services");
+        fs::create_dir_all(&services).unwrap();
+        let accessibility = Path::new("/usr/share/dbus-1/services/org.a11y.Bus.service");
+        std::os::unix::fs::symlink(accessibility, services.join("org.a11y.Bus.service")).unwrap();
+        let config = self.run.path().join("bus.conf");
+        fs::write(
+            &config,
+            format!(
+                "<busconfig><type>session</type><listen>unix:path={run}/bus</listen>\
+                 <auth>EXTERNAL</auth><servicedir>{run}/services</servicedir>\
+                 <policy context=\"default\"><allow send_destination=\"*\" eavesdrop=\"true\"/>\
+                 <allow eavesdrop=\"true\"/><allow own=\"*\"/></policy></busconfig>",
+                run = self.run.path().display()
+            ),
+        )
+        .unwrap();
         let mut command = self.desk_command("dbus-daemon");
         command
-            .args(["--session", "--nofork", "--nopidfile", "--print-address=1"])
-            .arg(format!(
-                "--address=unix:path={}/bus",
-                self.run.path().display()
-            ))
+            .args(["--nofork", "--nopidfile", "--print-address=1"])
+            .arg(format!("--config-file={}", config.display()))
             .stdout(Stdio::piped());
         let mut bus = Owned::spawn(command);
         self.bus_address = bus.first_line();
@@ -126,7 +141,7 @@ impl Desktop {
         self.scratch.join("logs").join(format!("{of}.log"))
     }
 
-    fn desk_command(&self, program: &str) -> Command {
+    pub(super) fn desk_command(&self, program: &str) -> Command {
         let mut command = tethered(program);
         self.environment(&mut command);
         command.env(DESK_MARK, &self.id);
@@ -215,6 +230,19 @@ impl Desktop {
         })
     }
 
+    /// The app's window. Its title begins with the number of questions that wait, if there are any.
+    pub fn main_window(&self) -> Window<'_> {
+        wait_for("the app's window", || {
+            let title = self.titles().into_iter().find(|title| {
+                let name = title
+                    .rsplit_once(") ")
+                    .map_or(title.as_str(), |(_, name)| name);
+                name == "Countersign"
+            })?;
+            Window::find(self, &title)
+        })
+    }
+
     /// The native dialog titled exactly `title`, once it is mapped.
     pub fn dialog(&self, title: &str) -> Window<'_> {
         self.window(title)
@@ -247,6 +275,27 @@ impl Desktop {
 
     pub(super) fn display(&self) -> &str {
         &self.display
+    }
+
+    pub(super) fn bus_address(&self) -> &str {
+        &self.bus_address
+    }
+
+    /// Starts a program that belongs to the desktop, until the desktop goes.
+    pub(super) fn own(&mut self, command: Command) {
+        self.owned.push(Owned::spawn(command));
+    }
+
+    /// Whether some program speaks for `name` on the session bus.
+    pub(super) fn owns_name(&self, name: &str) -> bool {
+        let connection = zbus::blocking::connection::Builder::address(self.bus_address())
+            .and_then(zbus::blocking::connection::Builder::build);
+        connection
+            .and_then(|connection| {
+                let bus = zbus::blocking::fdo::DBusProxy::new(&connection)?;
+                Ok(bus.name_has_owner(name.try_into()?)?)
+            })
+            .unwrap_or(false)
     }
 
     /// The accessibility bus of this desktop, connected when first asked for.

@@ -28,7 +28,9 @@
 mod a11y;
 mod app;
 mod desktop;
+mod notifications;
 mod process;
+mod tray;
 mod wait;
 mod window;
 
@@ -37,7 +39,9 @@ pub use {
     app::{App, Locator},
     desktop::Desktop,
     fantoccini::key::Key,
+    notifications::Notification,
     process::Process,
+    tray::Tray,
     wait::{wait_for, wait_until},
     window::{Button, Window},
 };

@@ -138,46 +138,18 @@ impl<'d> Window<'d> {
         }
     }
 
-    /// Clicks where the button labelled `label` is, sensitive or not. True when the
-    /// button was insensitive before and after: then the click met it so. On a loaded
-    /// machine the button may come alive meanwhile, and the click tells nothing.
-    pub fn click_unarmed(&self, label: &str) -> bool {
-        let insensitive = || {
-            let buttons = self.buttons();
-            buttons
-                .iter()
-                .any(|button| button.label == label && !button.sensitive)
-        };
-        let button = self.button(label);
-        self.click_at(button.middle);
-        !button.sensitive && insensitive()
-    }
-
-    fn click_at(&self, (x, y): (i32, i32)) {
+    /// Clicks a place of the display, whatever is there.
+    pub fn click_at(&self, (x, y): (i32, i32)) {
         let (x, y) = (x.to_string(), y.to_string());
         self.desktop.xdotool(&["mousemove", &x, &y, "click", "1"]);
     }
 
     fn nodes(&self) -> Vec<Node> {
-        let Some(area) = self.area() else {
+        if !self.is_mapped() {
             return Vec::new();
-        };
+        }
         self.desktop
-            .with_accessibility(|bus| bus.window(&self.title, area))
-    }
-
-    /// x, y, width, height on the display, in pixels, without the frame.
-    fn area(&self) -> Option<(i32, i32, i32, i32)> {
-        let shell = xdotool(
-            self.desktop.display(),
-            &["getwindowgeometry", "--shell", &self.id],
-        )?;
-        let value = |name: &str| {
-            shell
-                .lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
-        };
-        Some((value("X")?, value("Y")?, value("WIDTH")?, value("HEIGHT")?))
+            .with_accessibility(|bus| bus.window(&self.title))
     }
 }
 

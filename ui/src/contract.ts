@@ -1,6 +1,24 @@
 // Generated from crates/contract by its test; `make contract` writes it anew. Do not edit.
 
 /**
+ * A person's answer.
+ */
+export type Answer = { 
+/**
+ * Which one.
+ */
+choice: ChoiceId, 
+/**
+ * What was filled in, for [`ChoiceId::Submit`].
+ */
+fields: Array<FieldAnswer>, 
+/**
+ * What to tell the agent about a denial. It is sent as a message into the turn, or as the next one when the
+ * denial ended the turn.
+ */
+reason: string | null, };
+
+/**
  * Where a person answered from.
  */
 export type AnsweredFrom = "desk" | "dialog";
@@ -76,6 +94,14 @@ name: string,
  */
 subject: Subject, 
 /**
+ * How much could go wrong, and why.
+ */
+risk: Risk, 
+/**
+ * What was asked before in this session and looks the same.
+ */
+before: AskedBefore | null, 
+/**
  * The agent's reason, in its own words.
  */
 reason: string | null, 
@@ -115,6 +141,18 @@ name: string,
 /**
  * It allowed.
  */
+allowed: boolean, } | { "kind": "rule", 
+/**
+ * Its id.
+ */
+rule: string, 
+/**
+ * What it says, in a few words.
+ */
+name: string, 
+/**
+ * It allowed.
+ */
 allowed: boolean, } | { "kind": "elsewhere" } | { "kind": "turnEnded" } | { "kind": "sessionClosed" } | { "kind": "serverDied" };
 
 /**
@@ -138,6 +176,36 @@ session: string,
  * How it was settled.
  */
 outcome: ApprovalOutcome, };
+
+/**
+ * The same was asked before in this session.
+ */
+export type AskedBefore = { 
+/**
+ * How many times.
+ */
+times: number, 
+/**
+ * When last.
+ */
+lastAt: number, 
+/**
+ * How that ended. `None`: it is open too.
+ */
+last: ApprovalOutcome | null, };
+
+/**
+ * What became of an answer to many questions.
+ */
+export type BatchResult = { 
+/**
+ * The questions that were answered.
+ */
+answered: Array<string>, 
+/**
+ * The questions that were settled before, or do not offer the answer.
+ */
+notAnswered: Array<string>, };
 
 /**
  * What happens to a file.
@@ -172,7 +240,49 @@ lasting: boolean, };
 /**
  * Which answer.
  */
-export type ChoiceId = "allowOnce" | "allowForSession" | "allowByRule" | "allowHost" | "denyHost" | "deny" | "denyAndStop";
+export type ChoiceId = "allowOnce" | "allowForSession" | "allowAlways" | "allowByRule" | "allowHost" | "denyHost" | "submit" | "dismiss" | "deny" | "denyAndStop";
+
+/**
+ * One of Codex's own rules.
+ */
+export type CodexRule = { 
+/**
+ * Its first line in the file, from 1.
+ */
+line: number, 
+/**
+ * As it stands in the file.
+ */
+text: string, 
+/**
+ * The words that a command begins with; alternatives are joined by `|`. Empty when this build cannot read them.
+ */
+prefix: Array<string>, 
+/**
+ * What it says: "allow", "prompt" or "forbidden". Empty when this build cannot read it.
+ */
+decision: string, };
+
+/**
+ * Codex's own rules in one `CODEX_HOME`.
+ */
+export type CodexRules = { 
+/**
+ * The profiles that use them.
+ */
+profiles: Array<string>, 
+/**
+ * The file.
+ */
+path: string, 
+/**
+ * The rules, in the file's order.
+ */
+rules: Array<CodexRule>, 
+/**
+ * Why they could not be read.
+ */
+problem: Problem | null, };
 
 /**
  * The error of every command.
@@ -192,6 +302,35 @@ problem: Problem,
 field: string | null, };
 
 /**
+ * One simple command of a command line.
+ */
+export type CommandPart = { 
+/**
+ * As the agent wrote it.
+ */
+text: string, 
+/**
+ * How it hangs together with the one before, in words, e.g. "then, if that worked". Empty for the first.
+ */
+joint: string, 
+/**
+ * The program that it runs. `None`: not known before it runs.
+ */
+program: string | null, 
+/**
+ * What it does.
+ */
+effects: Array<Effect>, 
+/**
+ * Paths outside the session's folder that it touches.
+ */
+outside: Array<string>, 
+/**
+ * Hosts that it names.
+ */
+hosts: Array<string>, };
+
+/**
  * How full the model's context is.
  */
 export type ContextUse = { 
@@ -205,19 +344,140 @@ used: number,
 window: number, };
 
 /**
- * When a native dialog appears for a question.
- */
-export type DialogMode = "always" | "whenUnfocused" | "never";
-
-/**
  * What lies before the first row of the window.
  */
 export type Earlier = "nothing" | "more" | "loading";
 
 /**
+ * What a part of a command does.
+ */
+export type Effect = "reads" | "writes" | "deletes" | "network" | "privileged" | "unknown";
+
+/**
  * The closed set of codes. One exists only where a caller acts on it.
  */
 export type ErrorCode = "invalid" | "notFound" | "stale" | "unavailable" | "refused" | "storage" | "internal";
+
+/**
+ * What an export is written as.
+ */
+export type ExportFormat = "jsonLines" | "csv";
+
+/**
+ * One thing to fill in.
+ */
+export type Field = { 
+/**
+ * Its id within the question.
+ */
+id: string, 
+/**
+ * A few words over it. Not empty.
+ */
+title: string, 
+/**
+ * The question itself, or what the form says of it. May be empty.
+ */
+text: string, 
+/**
+ * It has to be filled in.
+ */
+required: boolean, 
+/**
+ * What goes into it.
+ */
+input: FieldInput, 
+/**
+ * What stands there at first.
+ */
+initial: Array<string>, };
+
+/**
+ * What was filled in.
+ */
+export type FieldAnswer = { 
+/**
+ * The field.
+ */
+id: string, 
+/**
+ * One value, or several of a [`FieldInput::Some`]. None: left empty.
+ */
+values: Array<string>, };
+
+/**
+ * What goes into a field.
+ */
+export type FieldInput = { "kind": "text", 
+/**
+ * It is hidden while it is typed, and never kept.
+ */
+secret: boolean, 
+/**
+ * What it has to be.
+ */
+format: TextFormat, 
+/**
+ * At least so many characters.
+ */
+minLength: number | null, 
+/**
+ * At most so many characters.
+ */
+maxLength: number | null, } | { "kind": "number", 
+/**
+ * Without a fraction.
+ */
+integer: boolean, 
+/**
+ * At least.
+ */
+min: number | null, 
+/**
+ * At most.
+ */
+max: number | null, } | { "kind": "toggle" } | { "kind": "one", 
+/**
+ * What there is to choose from.
+ */
+options: Array<FieldOption>, 
+/**
+ * Or something else, as text.
+ */
+other: boolean, 
+/**
+ * That text is hidden while it is typed, and never kept.
+ */
+secret: boolean, } | { "kind": "some", 
+/**
+ * What there is to choose from.
+ */
+options: Array<FieldOption>, 
+/**
+ * At least so many.
+ */
+min: number | null, 
+/**
+ * At most so many.
+ */
+max: number | null, } | { "kind": "unsupported" };
+
+/**
+ * One thing to choose.
+ */
+export type FieldOption = { 
+/**
+ * What is sent.
+ */
+value: string, 
+/**
+ * What is shown.
+ */
+label: string, 
+/**
+ * More about it. May be empty.
+ */
+text: string, };
 
 /**
  * One file of a change.
@@ -289,6 +549,144 @@ choice: ChoiceId,
  * Where it was given.
  */
 by: AnsweredFrom, };
+
+/**
+ * How a question ended, in one word.
+ */
+export type LedgerEnd = "open" | "allowed" | "denied" | "unanswered";
+
+/**
+ * One question.
+ */
+export type LedgerEntry = { 
+/**
+ * Its id.
+ */
+id: number, 
+/**
+ * When it was asked.
+ */
+askedAt: number, 
+/**
+ * The session that asked.
+ */
+session: string, 
+/**
+ * Its title then.
+ */
+sessionTitle: string, 
+/**
+ * Its profile.
+ */
+profile: string, 
+/**
+ * The profile's name then.
+ */
+profileName: string, 
+/**
+ * Its folder.
+ */
+folder: string, 
+/**
+ * Of which kind it was.
+ */
+subject: SubjectKind, 
+/**
+ * What was asked, in a few words.
+ */
+name: string, 
+/**
+ * What exactly was asked, whole, as text: the command, the files with their diffs, the questions. Answers to
+ * secret questions are nowhere in it.
+ */
+detail: string, 
+/**
+ * The agent's reason.
+ */
+reason: string | null, 
+/**
+ * How risky it was held to be.
+ */
+risk: RiskLevel, 
+/**
+ * How it was settled. `None`: it is open, or Countersign ended before it was.
+ */
+settled: Settled | null, 
+/**
+ * What came of it, once that is known.
+ */
+result: LedgerResult | null, 
+/**
+ * The request as it came.
+ */
+raw: unknown, };
+
+/**
+ * A page of the ledger.
+ */
+export type LedgerPage = { 
+/**
+ * Newest first.
+ */
+entries: Array<LedgerEntry>, 
+/**
+ * There are more.
+ */
+more: boolean, 
+/**
+ * How many match in all; counted up to 10,000.
+ */
+total: number, };
+
+/**
+ * Which questions.
+ */
+export type LedgerQuery = { 
+/**
+ * Words that name, detail, reason, title or folder have in them. Empty: any.
+ */
+text: string, 
+/**
+ * Of these kinds. Empty: any.
+ */
+subjects: Array<SubjectKind>, 
+/**
+ * With these ends. Empty: any.
+ */
+ends: Array<LedgerEnd>, 
+/**
+ * Of this session.
+ */
+session: string | null, 
+/**
+ * Of this profile.
+ */
+profile: string | null, 
+/**
+ * Asked at this time or later.
+ */
+from: number | null, 
+/**
+ * Asked before this time.
+ */
+to: number | null, };
+
+/**
+ * What came of an allowed question.
+ */
+export type LedgerResult = { 
+/**
+ * The command's exit code.
+ */
+exitCode: number | null, 
+/**
+ * Files that were changed.
+ */
+filesChanged: number | null, 
+/**
+ * What Codex calls its end, e.g. "completed", "failed", "declined".
+ */
+status: string, };
 
 /**
  * Something worth saying that belongs to no turn.
@@ -413,9 +811,17 @@ approval: ApprovalPolicy,
  */
 developerInstructions: string, 
 /**
- * When a native dialog appears.
+ * When a native dialog appears for a question.
  */
-dialogs: DialogMode, };
+dialogs: ShowWhen, 
+/**
+ * When a notification of the system appears for a question.
+ */
+notifications: ShowWhen, 
+/**
+ * The notification comes with a sound, once for a burst of questions.
+ */
+sound: boolean, };
 
 /**
  * The mark of a profile.
@@ -477,9 +883,48 @@ approval: ApprovalPolicy,
  */
 developerInstructions: string, 
 /**
- * When a native dialog appears.
+ * When a native dialog appears for a question.
  */
-dialogs: DialogMode, };
+dialogs: ShowWhen, 
+/**
+ * When a notification of the system appears for a question.
+ */
+notifications: ShowWhen, 
+/**
+ * The notification comes with a sound, once for a burst of questions.
+ */
+sound: boolean, };
+
+/**
+ * A part of each day, in the computer's own time.
+ */
+export type QuietHours = { 
+/**
+ * Its beginning, in minutes after midnight.
+ */
+from: number, 
+/**
+ * Its end, in minutes after midnight; before `from`: on the next day.
+ */
+to: number, };
+
+/**
+ * How much could go wrong. Conservative: what is not understood is never low.
+ */
+export type Risk = { 
+/**
+ * The word.
+ */
+level: RiskLevel, 
+/**
+ * Why, one short sentence each, the weightiest first.
+ */
+reasons: Array<string>, };
+
+/**
+ * The words for risk.
+ */
+export type RiskLevel = "low" | "elevated" | "dangerous";
 
 /**
  * What a row is. Its long content is in its blocks.
@@ -612,6 +1057,199 @@ keep: number,
 blocksHtml: Array<string>, };
 
 /**
+ * A rule.
+ */
+export type Rule = { 
+/**
+ * Its id; never changes.
+ */
+id: string, 
+/**
+ * Where it came from.
+ */
+origin: RuleOrigin, 
+/**
+ * When it was made.
+ */
+createdAt: number, 
+/**
+ * When it last answered.
+ */
+lastUsed: number | null, 
+/**
+ * How many questions it answered.
+ */
+uses: number, 
+/**
+ * What it says about what it matches. Of several rules deny beats ask beats allow.
+ */
+verdict: Verdict, 
+/**
+ * What it matches.
+ */
+about: RuleAbout, 
+/**
+ * Where it holds.
+ */
+scope: RuleScope, 
+/**
+ * When it ends. `None`: never.
+ */
+expiresAt: number | null, 
+/**
+ * Off: it is kept and does nothing.
+ */
+enabled: boolean, 
+/**
+ * The person's own words about it. May be empty.
+ */
+note: string, };
+
+/**
+ * What a rule matches.
+ */
+export type RuleAbout = { "kind": "commands", 
+/**
+ * Word by word, e.g. `["git", "status"]`. None at all: every command; such a rule cannot allow.
+ */
+prefixes: Array<Array<string>>, } | { "kind": "files", 
+/**
+ * Folders or files, absolute. To allow, every changed file has to lie in one of them; to ask or deny, one is
+ * enough. None at all: every file; such a rule cannot allow.
+ */
+paths: Array<string>, } | { "kind": "host", 
+/**
+ * The host's name, exactly; `*.example.org` for all below it.
+ */
+host: string, } | { "kind": "tool", 
+/**
+ * The server.
+ */
+server: string, 
+/**
+ * The tool. `None`: all of the server's; such a rule cannot allow.
+ */
+tool: string | null, } | { "kind": "permissions" };
+
+/**
+ * All rules.
+ */
+export type RuleBook = { 
+/**
+ * The person's, newest first.
+ */
+rules: Array<Rule>, 
+/**
+ * Codex's own, a list for each `CODEX_HOME`.
+ */
+codex: Array<CodexRules>, };
+
+/**
+ * Where a rule came from.
+ */
+export type RuleOrigin = { "kind": "approval", 
+/**
+ * The question, in a few words.
+ */
+name: string, 
+/**
+ * Its entry in the ledger, if it is there.
+ */
+entry: number | null, } | { "kind": "editor" } | { "kind": "import", 
+/**
+ * The file's name.
+ */
+file: string, };
+
+/**
+ * What a rule would have done.
+ */
+export type RulePreview = { 
+/**
+ * What it says, in one sentence.
+ */
+says: string, 
+/**
+ * What is wrong with it, so that it cannot be made. `None`: nothing.
+ */
+problem: Problem | null, 
+/**
+ * How many questions it would have answered.
+ */
+matched: number, 
+/**
+ * Of how many, at most the newest 200.
+ */
+of: number, 
+/**
+ * Those, newest first.
+ */
+entries: Array<LedgerEntry>, };
+
+/**
+ * Where a rule holds, the most specific first.
+ */
+export type RuleScope = { "kind": "session", 
+/**
+ * Which.
+ */
+session: string, } | { "kind": "folder", 
+/**
+ * Which, absolute.
+ */
+folder: string, } | { "kind": "profile", 
+/**
+ * Which.
+ */
+profile: string, } | { "kind": "everywhere" };
+
+/**
+ * What the person sets in a rule.
+ */
+export type RuleSettings = { 
+/**
+ * What it says about what it matches. Of several rules deny beats ask beats allow.
+ */
+verdict: Verdict, 
+/**
+ * What it matches.
+ */
+about: RuleAbout, 
+/**
+ * Where it holds.
+ */
+scope: RuleScope, 
+/**
+ * When it ends. `None`: never.
+ */
+expiresAt: number | null, 
+/**
+ * Off: it is kept and does nothing.
+ */
+enabled: boolean, 
+/**
+ * The person's own words about it. May be empty.
+ */
+note: string, };
+
+/**
+ * What came of an import.
+ */
+export type RulesImported = { 
+/**
+ * Rules that were made.
+ */
+added: number, 
+/**
+ * Rules that were there already.
+ */
+known: number, 
+/**
+ * What could not be used, and why, one line each.
+ */
+refused: Array<string>, };
+
+/**
  * What commands may touch without asking.
  */
 export type SandboxMode = "readOnly" | "workspaceWrite" | "fullAccess";
@@ -703,7 +1341,37 @@ export type Settings = {
 /**
  * Light, dark, or as the system says.
  */
-theme: Theme, };
+theme: Theme, 
+/**
+ * When nothing outside the window shows a question: no dialog, no notification, no sound.
+ */
+quietHours: QuietHours | null, 
+/**
+ * Days that the ledger keeps an answered question. `None`: for ever.
+ */
+ledgerDays: number | null, };
+
+/**
+ * How a question was settled.
+ */
+export type Settled = { 
+/**
+ * How, and by whom.
+ */
+outcome: ApprovalOutcome, 
+/**
+ * When.
+ */
+at: number, 
+/**
+ * What the person told the agent about a denial.
+ */
+reason: string | null, };
+
+/**
+ * When something outside the window shows a question. In quiet hours nothing does.
+ */
+export type ShowWhen = "always" | "whenUnfocused" | "never";
 
 /**
  * How a step of a plan stands.
@@ -725,11 +1393,77 @@ cwd: string,
 /**
  * Hosts and extra permissions that it asks for besides, one phrase each.
  */
-extras: Array<string>, } | { "kind": "files", 
+extras: Array<string>, 
+/**
+ * What it is made of, in the order in which it is written. Empty when it could not be understood.
+ */
+parts: Array<CommandPart>, } | { "kind": "files", 
 /**
  * The changes. Empty while the diff is not known yet.
  */
-files: Array<FileChange>, };
+files: Array<FileChange>, } | { "kind": "permissions", 
+/**
+ * What it wants, one phrase each, e.g. "to write in /srv/data".
+ */
+wants: Array<string>, } | { "kind": "questions", 
+/**
+ * The questions.
+ */
+fields: Array<Field>, } | { "kind": "form", 
+/**
+ * The server's name.
+ */
+server: string, 
+/**
+ * What it says.
+ */
+message: string, 
+/**
+ * The form.
+ */
+fields: Array<Field>, } | { "kind": "link", 
+/**
+ * The server's name.
+ */
+server: string, 
+/**
+ * What it says.
+ */
+message: string, 
+/**
+ * The page.
+ */
+url: string, } | { "kind": "tool", 
+/**
+ * The server's name.
+ */
+server: string, 
+/**
+ * The tool's name.
+ */
+tool: string, 
+/**
+ * What the server says that it does.
+ */
+description: string, 
+/**
+ * Its arguments, as JSON that is easy to read.
+ */
+arguments: string, 
+/**
+ * What the server says of it, one phrase each, e.g. "changes things".
+ */
+marks: Array<string>, };
+
+/**
+ * The kinds of questions.
+ */
+export type SubjectKind = "command" | "files" | "permissions" | "questions" | "form" | "link" | "tool" | "other";
+
+/**
+ * What a text has to be.
+ */
+export type TextFormat = "plain" | "email" | "uri" | "date" | "dateTime";
 
 /**
  * Which colours to use.
@@ -792,6 +1526,11 @@ durationMs: number | null, };
 export type TurnState = "running" | "completed" | "interrupted" | "failed";
 
 /**
+ * What a rule says.
+ */
+export type Verdict = "allow" | "ask" | "deny";
+
+/**
  * How a piece of work stands.
  */
 export type WorkStatus = "running" | "waitsForYou" | "done" | "failed" | "declined" | "stopped";
@@ -824,8 +1563,37 @@ export interface Commands {
   session_ack: { args: { session: string; seq: number }; result: null };
   /** Fetches the page before the first row; it arrives as an update. */
   session_earlier: { args: { session: string }; result: null };
-  /** Answers a question. Fails with `stale` when it was settled before. */
-  approval_answer: { args: { approval: string; choice: ChoiceId }; result: null };
+  /** Answers a question. Fails with `stale` when it was settled before, and with `invalid` and the */
+  /** field when what was filled in cannot be sent; then the question is still open. */
+  approval_answer: { args: { approval: string; answer: Answer }; result: null };
+  /** Answers many questions alike: the ones that the person was shown, and no other. */
+  approval_answer_many: { args: { approvals: Array<string>; choice: ChoiceId }; result: BatchResult };
+  /** The rules: the person's, and Codex's own. */
+  rules_read: { args: Record<string, never>; result: RuleBook };
+  /** Rules that would have answered this question, from the narrowest to the broadest. */
+  rules_suggest: { args: { approval: string }; result: Array<RuleSettings> };
+  /** What a rule would have answered, of what was asked before. */
+  rule_preview: { args: { settings: RuleSettings }; result: RulePreview };
+  /** Makes a rule. */
+  rule_create: { args: { settings: RuleSettings; origin: RuleOrigin }; result: Rule };
+  /** Changes a rule. */
+  rule_update: { args: { rule: string; settings: RuleSettings }; result: Rule };
+  /** Takes a rule away. */
+  rule_delete: { args: { rule: string }; result: null };
+  /** Brings back a rule that was taken away or changed, as it was. */
+  rule_restore: { args: { rule: Rule }; result: null };
+  /** Reads rules from a file that the person picks. `None`: they did not. */
+  rules_import: { args: Record<string, never>; result: RulesImported | null };
+  /** Writes the rules into a file that the person picks: its path. `None`: they did not. */
+  rules_export: { args: Record<string, never>; result: string | null };
+  /** Takes a rule out of Codex's own rules. */
+  codex_rule_delete: { args: { profile: string; rule: CodexRule }; result: null };
+  /** Puts a rule that was taken out back into Codex's own rules. */
+  codex_rule_restore: { args: { profile: string; rule: CodexRule }; result: null };
+  /** What was asked, newest first, from before an entry on. */
+  ledger_search: { args: { query: LedgerQuery; before: number | null; limit: number }; result: LedgerPage };
+  /** Writes what was asked into a file that the person picks: its path. `None`: they did not. */
+  ledger_export: { args: { query: LedgerQuery; format: ExportFormat }; result: string | null };
   /** Makes a profile. */
   profile_create: { args: { settings: ProfileSettings }; result: Profile };
   /** Makes a copy of a profile under a name of its own. */
@@ -854,6 +1622,13 @@ export interface Events {
   "approval://resolved": ApprovalResolved;
   /** An answer came too late: what to tell the person. */
   "approval://late": LateAnswer;
+  /** Somebody clicked outside the window to see this question: bring it to the eye. `None`: there is none any */
+  /** more. */
+  "approval://show": string | null;
+  /** The rules changed; the whole book. */
+  "rules://changed": RuleBook;
+  /** The ledger has a new entry, or one was settled. */
+  "ledger://changed": null;
   /** The profiles changed; the whole list. */
   "profiles://changed": Array<Profile>;
   /** The notices changed; the whole list, oldest first. */

@@ -40,7 +40,7 @@ describe("answering", () => {
     await fireEvent.click(allow);
     await fireEvent.click(allow);
     await settle();
-    expect(answers(desk)).toEqual([{ approval: "ls", choice: "allowOnce" }]);
+    expect(answers(desk)).toEqual([{ approval: "ls", answer: { choice: "allowOnce", fields: [], reason: null } }]);
   });
 
   test("a card that moves is armed anew", async () => {
@@ -77,7 +77,10 @@ describe("answering", () => {
     expect(confirm.textContent).toBe("Always allow");
     await fireEvent.click(confirm);
     await fireEvent.click(button(card("Run ls"), "Confirm: Always allow"));
-    expect(answers(desk)).toEqual([{ approval: "ls", choice: "allowByRule" }]);
+    expect(answers(desk), "a double click is no second decision").toEqual([]);
+    await pass(ARMING);
+    await fireEvent.click(button(card("Run ls"), "Confirm: Always allow"));
+    expect(answers(desk)).toEqual([{ approval: "ls", answer: { choice: "allowByRule", fields: [], reason: null } }]);
   });
 
   test("exactly the offered answers are there, the default denial first, each with its effect", async () => {

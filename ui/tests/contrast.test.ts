@@ -66,6 +66,10 @@ describe.each(Object.entries(themes))("%s", (_name, theme) => {
     ["text-1", "waiting-soft"],
     ["text-0", "good-soft"],
     ["text-2", "surface-1"],
+    ["bad", "bad-soft"],
+    ["text-0", "waiting-soft"],
+    ["text-2", "waiting-soft"],
+    ["accent", "accent-soft"],
   ] as const)("text %s on %s", (over, under) => {
     expect(contrast(theme, over, under)).toBeGreaterThanOrEqual(4.5);
   });

@@ -1,7 +1,8 @@
 /** A window over a backend that does what a test says. */
-import { render } from "@testing-library/svelte";
+import { render, screen } from "@testing-library/svelte";
 import { tick } from "svelte";
 import App from "../src/App.svelte";
+import { fakeWorld } from "../src/backend/fake";
 import { type Backend, BackendError } from "../src/backend/types";
 import type {
   Approval,
@@ -48,6 +49,8 @@ export const profile = (id: string, changes: Partial<Profile> = {}): Profile => 
   approval: "onRequest",
   developerInstructions: "",
   dialogs: "always",
+  notifications: "whenUnfocused",
+  sound: false,
   ...changes,
 });
 
@@ -68,7 +71,9 @@ export const approval = (id: string, askedAt: number, changes: Partial<Approval>
   folder: "/home/mara/one",
   askedAt,
   name: `Run ${id}`,
-  subject: { kind: "command", command: id, cwd: "/home/mara/one", extras: [] },
+  subject: { kind: "command", command: id, cwd: "/home/mara/one", extras: [], parts: [] },
+  risk: { level: "elevated", reasons: ["Runs outside the sandbox."] },
+  before: null,
   reason: null,
   consequences: ["Runs outside the sandbox."],
   choices: [
@@ -106,7 +111,7 @@ export async function openWindow(state: Partial<AppState> = {}, answers: Answers
     approvals: [],
     profiles: [profile("p1")],
     notices: [],
-    settings: { theme: "light" },
+    settings: { theme: "light", quietHours: null, ledgerDays: null },
     home: "/home/mara",
     ...state,
   };
@@ -140,6 +145,20 @@ export async function openWindow(state: Partial<AppState> = {}, answers: Answers
   render(App, { backend });
   await settle();
   return desk;
+}
+
+/** Opens the window over the play. Its events come by themselves; wait for what they show. */
+export async function openPlay(scene: string) {
+  const { backend, world } = fakeWorld(scene, 0);
+  const calls: { name: string; args: unknown }[] = [];
+  const call = backend.call;
+  backend.call = (name, args) => {
+    calls.push({ name, args });
+    return call(name, args);
+  };
+  render(App, { backend });
+  await screen.findByRole("tablist", { name: "Sessions" });
+  return { world, calls, called: (name: string) => calls.filter((at) => at.name === name).map((at) => at.args) };
 }
 
 /** Lets every promise that is due run, and draws what they changed. */

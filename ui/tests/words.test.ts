@@ -4,7 +4,8 @@ import { codeText } from "../src/components/transcript/code";
 import { shortcut } from "../src/lib/keys";
 import { fromHome, shorten, within } from "../src/lib/path";
 import { counting, duration, relativeTime } from "../src/lib/time";
-import { inRows, turnHeading } from "../src/lib/words";
+import { inRows } from "../src/lib/asked";
+import { turnHeading } from "../src/lib/words";
 
 describe("paths", () => {
   test("the home folder is ~, and only it", () => {

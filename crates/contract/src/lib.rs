@@ -1,7 +1,7 @@
 //! The contract between the Rust side and the web UI.
 //!
 //! Everything that crosses is declared here, once: the data ([`session`], [`transcript`],
-//! [`approval`], [`profile`]), the errors ([`error`]), and the names with their payloads
+//! [`approval`], [`rules`], [`ledger`], [`profile`]), the errors ([`error`]), and the names with their payloads
 //! ([`wire`]). `ui/src/contract.ts` is generated from it by this crate's test and committed; a stale
 //! file fails the test.
 //!
@@ -14,7 +14,9 @@
 
 pub mod approval;
 pub mod error;
+pub mod ledger;
 pub mod profile;
+pub mod rules;
 pub mod session;
 pub mod transcript;
 #[cfg(test)]
@@ -23,7 +25,9 @@ pub mod wire;
 
 pub use approval::*;
 pub use error::*;
+pub use ledger::*;
 pub use profile::*;
+pub use rules::*;
 pub use session::*;
 pub use transcript::*;
 
@@ -33,6 +37,10 @@ pub type SessionId = String;
 pub type ProfileId = String;
 /// Identifies one open question. Never reused, also not after a restart of the app-server.
 pub type ApprovalId = String;
+/// Identifies a rule.
+pub type RuleId = String;
+/// Identifies an entry of the ledger; greater is later.
+pub type LedgerId = i64;
 /// Identifies a row of a transcript within its session.
 pub type RowKey = String;
 /// Identifies a turn within its session.

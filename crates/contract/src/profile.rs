@@ -59,8 +59,14 @@ pub struct ProfileSettings {
     pub approval: ApprovalPolicy,
     /// Instructions for the agent, put before the conversation.
     pub developer_instructions: String,
-    /// When a native dialog appears.
-    pub dialogs: DialogMode,
+    /// When a native dialog appears for a question.
+    pub dialogs: ShowWhen,
+    /// When a notification of the system appears for a question.
+    #[serde(default = "when_unfocused")]
+    pub notifications: ShowWhen,
+    /// The notification comes with a sound, once for a burst of questions.
+    #[serde(default)]
+    pub sound: bool,
 }
 
 /// The mark of a profile.
@@ -110,11 +116,16 @@ pub enum ApprovalPolicy {
     Never,
 }
 
-/// When a native dialog appears for a question.
+/// What profiles have that were kept before there were notifications.
+fn when_unfocused() -> ShowWhen {
+    ShowWhen::WhenUnfocused
+}
+
+/// When something outside the window shows a question. In quiet hours nothing does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
-pub enum DialogMode {
+pub enum ShowWhen {
     /// For every question.
     Always,
     /// Only while no window of Countersign has the focus.

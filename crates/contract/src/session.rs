@@ -133,12 +133,29 @@ pub enum NoticeLevel {
 }
 
 /// Settings of the app that belong to no profile.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
     /// Light, dark, or as the system says.
     pub theme: Theme,
+    /// When nothing outside the window shows a question: no dialog, no notification, no sound.
+    #[serde(default)]
+    pub quiet_hours: Option<QuietHours>,
+    /// Days that the ledger keeps an answered question. `None`: for ever.
+    #[serde(default)]
+    pub ledger_days: Option<u32>,
+}
+
+/// A part of each day, in the computer's own time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct QuietHours {
+    /// Its beginning, in minutes after midnight.
+    pub from: u16,
+    /// Its end, in minutes after midnight; before `from`: on the next day.
+    pub to: u16,
 }
 
 /// Which colours to use.

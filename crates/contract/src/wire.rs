@@ -6,12 +6,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AnsweredFrom, ChoiceId};
 #[cfg(test)]
 use crate::{
-    AppState, Approval, ApprovalId, ApprovalResolved, Notice, NoticeId, Profile, ProfileId,
-    ProfileSettings, SessionId, SessionList, Settings,
+    Answer, AppState, Approval, ApprovalId, ApprovalResolved, BatchResult, CodexRule, ExportFormat,
+    LedgerId, LedgerPage, LedgerQuery, Notice, NoticeId, Profile, ProfileId, ProfileSettings, Rule,
+    RuleBook, RuleId, RuleOrigin, RulePreview, RuleSettings, RulesImported, SessionId, SessionList,
+    Settings,
 };
+use crate::{AnsweredFrom, ChoiceId};
 
 /// Declares the commands: their argument types, their list, and their TypeScript map.
 macro_rules! commands {
@@ -90,8 +92,39 @@ commands! {
     /// Fetches the page before the first row; it arrives as an update.
     session_earlier { session: SessionId } -> ();
 
-    /// Answers a question. Fails with `stale` when it was settled before.
-    approval_answer { approval: ApprovalId, choice: ChoiceId } -> ();
+    /// Answers a question. Fails with `stale` when it was settled before, and with `invalid` and the
+    /// field when what was filled in cannot be sent; then the question is still open.
+    approval_answer { approval: ApprovalId, answer: Answer } -> ();
+    /// Answers many questions alike: the ones that the person was shown, and no other.
+    approval_answer_many { approvals: Vec<ApprovalId>, choice: ChoiceId } -> BatchResult;
+
+    /// The rules: the person's, and Codex's own.
+    rules_read {} -> RuleBook;
+    /// Rules that would have answered this question, from the narrowest to the broadest.
+    rules_suggest { approval: ApprovalId } -> Vec<RuleSettings>;
+    /// What a rule would have answered, of what was asked before.
+    rule_preview { settings: RuleSettings } -> RulePreview;
+    /// Makes a rule.
+    rule_create { settings: RuleSettings, origin: RuleOrigin } -> Rule;
+    /// Changes a rule.
+    rule_update { rule: RuleId, settings: RuleSettings } -> Rule;
+    /// Takes a rule away.
+    rule_delete { rule: RuleId } -> ();
+    /// Brings back a rule that was taken away or changed, as it was.
+    rule_restore { rule: Rule } -> ();
+    /// Reads rules from a file that the person picks. `None`: they did not.
+    rules_import {} -> Option<RulesImported>;
+    /// Writes the rules into a file that the person picks: its path. `None`: they did not.
+    rules_export {} -> Option<String>;
+    /// Takes a rule out of Codex's own rules.
+    codex_rule_delete { profile: ProfileId, rule: CodexRule } -> ();
+    /// Puts a rule that was taken out back into Codex's own rules.
+    codex_rule_restore { profile: ProfileId, rule: CodexRule } -> ();
+
+    /// What was asked, newest first, from before an entry on.
+    ledger_search { query: LedgerQuery, before: Option<LedgerId>, limit: u32 } -> LedgerPage;
+    /// Writes what was asked into a file that the person picks: its path. `None`: they did not.
+    ledger_export { query: LedgerQuery, format: ExportFormat } -> Option<String>;
 
     /// Makes a profile.
     profile_create { settings: ProfileSettings } -> Profile;
@@ -121,6 +154,13 @@ events! {
     APPROVAL_RESOLVED = "approval://resolved": ApprovalResolved;
     /// An answer came too late: what to tell the person.
     APPROVAL_LATE = "approval://late": LateAnswer;
+    /// Somebody clicked outside the window to see this question: bring it to the eye. `None`: there is none any
+    /// more.
+    APPROVAL_SHOW = "approval://show": Option<ApprovalId>;
+    /// The rules changed; the whole book.
+    RULES_CHANGED = "rules://changed": RuleBook;
+    /// The ledger has a new entry, or one was settled.
+    LEDGER_CHANGED = "ledger://changed": ();
     /// The profiles changed; the whole list.
     PROFILES_CHANGED = "profiles://changed": Vec<Profile>;
     /// The notices changed; the whole list, oldest first.

@@ -4,8 +4,8 @@
 //! cargo run -p countersign-runtime --example ask -- --demo "run: echo hello"
 //! ```
 //!
-//! `--demo` talks to the scripted model, with a home of its own and no network; `--codex PATH` names the
-//! binary, else COUNTERSIGN_CODEX does, else it is `codex` in PATH, else the copy in tools/codex.
+//! `--demo` talks to the scripted model, with a home of its own and no network; its MCP server is this
+//! program too, as `ask mcp`. `--codex PATH` names the binary, else COUNTERSIGN_CODEX does, else it is `codex` in PATH, else the copy in tools/codex.
 
 #![allow(
     clippy::print_stdout,
@@ -19,14 +19,16 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use countersign_runtime::approval::{Approvals, Decision, Entry, Notice, Subject};
+use countersign_runtime::approval::{
+    Answers, Approvals, Decision, Elicitation, Entry, Notice, Refused, Subject,
+};
 use countersign_runtime::event::DeltaPart;
 use countersign_runtime::hooks::{AskPerson, HookSet};
 use countersign_runtime::item::{Item, ItemDetail};
 use countersign_runtime::policy::{ApprovalPolicy, SandboxMode};
 use countersign_runtime::transport::ChildSpec;
 use countersign_runtime::{Client, ClientConfig, Event, RunProfile, SessionConfig};
-use countersign_scripted_model::{CodexHome, HomeOptions, Options, ScriptedModel};
+use countersign_scripted_model::{CodexHome, HomeOptions, Options, ScriptedModel, run_mcp_stdio};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 
 const USAGE: &str = "usage: ask [--demo] [--codex PATH] QUESTION";
@@ -43,6 +45,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
+    if std::env::args().skip(1).eq(["mcp"]) {
+        return Ok(run_mcp_stdio()?);
+    }
     let asked = Asked::read(std::env::args().skip(1))?;
     let codex =
         match asked.codex.or_else(find_codex) {
@@ -63,7 +68,14 @@ async fn run() -> Result<(), Box<dyn Error>> {
         let home = tempfile::Builder::new()
             .prefix("ask-demo-")
             .tempdir_in(target)?;
-        CodexHome::write(home.path(), &model.base_url(), &HomeOptions::default())?;
+        let program = std::env::current_exe()?;
+        let options = HomeOptions {
+            mcp_command: program
+                .to_str()
+                .map(|program| (program.to_owned(), vec!["mcp".to_owned()])),
+            ..HomeOptions::default()
+        };
+        CodexHome::write(home.path(), &model.base_url(), &options)?;
         server = server.env("CODEX_HOME", home.path());
         demo = Some((model, home));
     }
@@ -124,7 +136,9 @@ async fn ask(client: &Client, question: String) -> Result<(), Box<dyn Error>> {
                 if let Some(line) = line
                     && let Some(entry) = open.pop_front()
                 {
-                    decide(client.approvals(), &entry, &line);
+                    if !decide(client.approvals(), &entry, &line) {
+                        open.push_front(entry);
+                    }
                     open.front().map_or(Ok(()), put)?;
                 }
             }
@@ -132,7 +146,9 @@ async fn ask(client: &Client, question: String) -> Result<(), Box<dyn Error>> {
         if !has_input {
             // Nobody can say yes.
             for entry in open.drain(..) {
-                decide(client.approvals(), &entry, "");
+                let _ = client
+                    .approvals()
+                    .decide(&entry.key, Decision::Deny, "terminal");
             }
         }
     }
@@ -152,6 +168,45 @@ fn put(entry: &Entry) -> std::io::Result<()> {
     let what = match &entry.request.subject {
         Subject::Command(command) => format!("run {:?} in {}", command.command, command.cwd),
         Subject::FileChange { .. } => "change the files shown above".to_owned(),
+        Subject::Permissions(asked) => format!("have {}", asked.phrases().join(", ")),
+        Subject::Elicitation(Elicitation::Tool(tool)) => {
+            format!("use {}/{} with {}", tool.server, tool.tool, tool.arguments)
+        }
+        Subject::Elicitation(Elicitation::Url {
+            server,
+            message,
+            url,
+            ..
+        }) => {
+            format!("send you to {url} for {server}: {message:?}")
+        }
+        Subject::UserInput(asked) => {
+            for question in &asked.questions {
+                let labels: Vec<_> = question
+                    .options
+                    .iter()
+                    .map(|option| &option.label)
+                    .collect();
+                println!("\n{} {labels:?}", question.text);
+            }
+            print!("Your answers, with ; between them (empty: none): ");
+            return std::io::stdout().flush();
+        }
+        Subject::Elicitation(Elicitation::Form {
+            server,
+            message,
+            schema,
+        }) => {
+            println!("\n{server} asks: {message:?}");
+            for field in &schema.fields {
+                println!(
+                    "{} (required: {}): {:?}",
+                    field.name, field.required, field.kind
+                );
+            }
+            print!("The form as a JSON object (empty: decline): ");
+            return std::io::stdout().flush();
+        }
         other => format!("{other:?}"),
     };
     if let Some(reason) = &entry.request.reason {
@@ -161,12 +216,30 @@ fn put(entry: &Entry) -> std::io::Result<()> {
     std::io::stdout().flush()
 }
 
-/// Anything else than a yes is a no. A question that was settled meanwhile stays so.
-fn decide(approvals: &Approvals, entry: &Entry, line: &str) {
-    let decision = match line.trim() {
-        "y" | "Y" | "yes" => Decision::Allow,
+/// What a line means. Anything else than a yes is a no.
+fn meant(subject: &Subject, line: &str) -> Decision {
+    match subject {
+        _ if line.is_empty() => Decision::Deny,
+        Subject::UserInput(asked) => {
+            let mut given = line.split(';').map(str::trim);
+            let answers = asked
+                .questions
+                .iter()
+                .fold(Answers::default(), |answers, question| {
+                    answers.with(&question.id, given.next().filter(|text| !text.is_empty()))
+                });
+            Decision::Answer(answers)
+        }
+        Subject::Elicitation(Elicitation::Form { .. }) => serde_json::from_str(line)
+            .map_or(Decision::Submit(Default::default()), Decision::Submit),
+        _ if matches!(line, "y" | "Y" | "yes") => Decision::Allow,
         _ => Decision::Deny,
-    };
+    }
+}
+
+/// False when the line was no answer and the question is still open.
+fn decide(approvals: &Approvals, entry: &Entry, line: &str) -> bool {
+    let decision = meant(&entry.request.subject, line.trim());
     let said = if decision.allows() {
         "allowed"
     } else {
@@ -174,8 +247,12 @@ fn decide(approvals: &Approvals, entry: &Entry, line: &str) {
     };
     match approvals.decide(&entry.key, decision, "terminal") {
         Ok(()) => println!("[{said}]"),
-        Err(refused) => println!("[{refused}]"),
+        Err(refused) => {
+            println!("[{refused}]");
+            return refused == Refused::Stale;
+        }
     }
+    true
 }
 
 fn show(event: &Event) -> std::io::Result<()> {

@@ -42,6 +42,7 @@ pub struct ThreadQuery {
 /// A thread, as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct ThreadSummary {
     /// Its id.
     pub id: String,
@@ -67,6 +68,7 @@ pub struct ThreadSummary {
 
 /// A thread that holds what was searched for.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
 pub struct ThreadHit {
     /// The thread.
     pub thread: ThreadSummary,
@@ -78,6 +80,7 @@ pub struct ThreadHit {
 /// A model.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Model {
     /// What [`RunProfile::model`](crate::RunProfile::model) takes.
     pub model: String,
@@ -103,6 +106,7 @@ pub struct Model {
 
 /// A reasoning effort.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
 pub struct Effort {
     /// What [`RunProfile::effort`](crate::RunProfile::effort) takes.
     #[serde(rename = "reasoningEffort")]
@@ -114,6 +118,7 @@ pub struct Effort {
 
 /// Whose account Codex uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AccountStatus {
     /// The account; `None` when nobody is logged in.
     pub account: Option<Account>,
@@ -123,6 +128,7 @@ pub struct AccountStatus {
 
 /// An account.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Account {
     /// An API key.
     ApiKey,
@@ -139,6 +145,7 @@ pub enum Account {
 
 /// A skill.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
 pub struct Skill {
     /// Its name.
     pub name: String,
@@ -157,6 +164,7 @@ pub struct Skill {
 
 /// An MCP server as it stands.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct McpServer {
     /// Its name in the config.
     pub name: String,
@@ -175,6 +183,7 @@ pub struct McpServer {
 
 /// A file that fits a search.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
 pub struct FileHit {
     /// The root that it lies below.
     pub root: PathBuf,
@@ -193,6 +202,7 @@ pub struct FileHit {
 
 /// What became of a config value that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ConfigWritten {
     /// The file that it stands in.
     pub file: PathBuf,
@@ -205,6 +215,7 @@ pub struct ConfigWritten {
 /// What a command came to that was run by [`Client::exec`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct ExecResult {
     /// Its exit code.
     pub exit_code: i32,

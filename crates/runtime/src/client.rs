@@ -7,19 +7,21 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
+use tracing::Instrument;
 
-use crate::approval::{Approvals, Outcome};
+use crate::approval::{Approvals, Outcome, Registration};
 use crate::connection::{Connection, Limits};
 use crate::error::{ConnectError, RpcError, Version};
-use crate::event::{Event, ThreadId};
 use crate::hooks::{Draft, HookContext, HookSet, Phase, Runner};
+use crate::loading::{self, Origin};
 use crate::metrics::{self, Counters, Metrics};
-use crate::policy::{EffectivePolicy, WirePolicy};
 use crate::profile::SessionConfig;
-use crate::routing::{ThreadRouter, Threads};
+use crate::routing::ThreadRouter;
 use crate::session::Session;
+use crate::spans;
 use crate::supervisor::{ConnectionState, Death, RestartPolicy, STABLE_AFTER};
 use crate::thread::Thread;
+use crate::threads::Threads;
 use crate::transport::{ChildSpec, Transport};
 
 /// The oldest codex that speaks the protocol as this runtime expects it: the first without
@@ -71,6 +73,7 @@ impl ClientConfig {
 
 /// What the server said of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ServerInfo {
     /// Its version.
     pub version: Version,
@@ -168,8 +171,9 @@ impl Client {
         self.open_session(Origin::New, config).await
     }
 
-    /// Opens a thread that exists. Its history is not read: see [`Session::history`]. Fails when
-    /// another process writes to it (FACTS section 9).
+    /// Opens a thread that exists. Its history is not read: see [`Session::history`]. A turn that runs on it is
+    /// known to run and can be stopped. Fails with [`RpcError::ThreadInUse`] when another app-server has it
+    /// open for writing.
     pub async fn resume_session(
         &self,
         thread: &str,
@@ -203,6 +207,10 @@ impl Client {
         );
         let mut context = HookContext {
             thread: origin.thread().map(Arc::from),
+            session: match origin {
+                Origin::Resume(thread) => Some(thread.into()),
+                Origin::New | Origin::Fork { .. } => None,
+            },
             cwd: Some(config.cwd.clone()),
             model: config.profile.model.clone(),
             ..HookContext::new(Phase::PreSessionStart)
@@ -220,20 +228,50 @@ impl Client {
                 )
             })?;
         let connection = self.connection().await?;
-        let started = start_thread(&connection, origin, &config, draft.model.as_deref()).await?;
-        let thread = Thread::new(
-            Arc::clone(&started.id),
-            config,
-            started.policy,
-            connection.generation(),
-            origin.thread().is_some(),
-            Arc::clone(&self.inner.counters),
-        );
-        self.inner.threads.insert(&thread);
+        let model = draft.model.as_deref();
+        let counters = Arc::clone(&self.inner.counters);
+        let (thread, registration) = match origin {
+            Origin::Resume(id) => {
+                // At its place before it is loaded: open questions follow the answer at once (FACTS section 4).
+                let thread =
+                    Thread::new(id.into(), config, connection.generation(), true, counters);
+                self.inner.threads.insert(&thread);
+                let registration = self.register(&thread);
+                if let Err(error) = loading::resume(&connection, &thread, model).await {
+                    self.inner.threads.remove(&thread);
+                    return Err(error);
+                }
+                (thread, registration)
+            }
+            Origin::New | Origin::Fork { .. } => {
+                let started = loading::start(&connection, origin, &config, model).await?;
+                let generation = connection.generation();
+                let on_disk = origin.thread().is_some();
+                let id = Arc::clone(&started.id);
+                let thread = Thread::new(id, config, generation, on_disk, counters);
+                thread.resumed(started.id, started.policy, &connection);
+                self.inner.threads.insert(&thread);
+                let registration = self.register(&thread);
+                (thread, registration)
+            }
+        };
         context.phase = Phase::PostSessionStart;
-        context.thread = Some(started.id);
+        context.thread = Some(thread.id());
+        context.session.clone_from(&context.thread);
         runner.after(&context).await;
-        Ok(Session::new(self.clone(), thread, runner.records))
+        Ok(Session::new(
+            self.clone(),
+            thread,
+            registration,
+            runner.records,
+        ))
+    }
+
+    /// Has the hooks of a session asked about what its thread wants to do.
+    fn register(&self, thread: &Thread) -> Option<Registration> {
+        let hooks = &thread.config.profile.hooks;
+        let approvals = &self.inner.approvals;
+        approvals.add_thread_hooks(&thread.id(), hooks, Value::Null)
     }
 
     /// Calls any method of the server. Waits for a restart that is under way.
@@ -282,12 +320,13 @@ impl Client {
 
     pub(crate) fn forget(&self, thread: &Arc<Thread>) {
         let id = thread.id();
-        self.inner.threads.remove(&id, thread);
+        self.inner.threads.remove(thread);
         if !self.is_shared(thread) {
             self.inner
                 .approvals
-                .settle(&Outcome::ThreadClosed, |entry| entry.request.thread == id);
+                .settle(&Outcome::ThreadClosed, |entry| entry.session == id);
         }
+        thread.let_go();
         thread.end_subscriptions();
     }
 }
@@ -310,73 +349,6 @@ impl Drop for Inner {
     }
 }
 
-struct Started {
-    id: ThreadId,
-    policy: EffectivePolicy,
-}
-
-/// Where a thread comes from.
-#[derive(Clone, Copy)]
-enum Origin<'a> {
-    New,
-    Resume(&'a str),
-    Fork {
-        thread: &'a str,
-        last_turn: Option<&'a str>,
-    },
-}
-
-impl<'a> Origin<'a> {
-    fn thread(self) -> Option<&'a str> {
-        match self {
-            Origin::New => None,
-            Origin::Resume(thread) | Origin::Fork { thread, .. } => Some(thread),
-        }
-    }
-}
-
-async fn start_thread(
-    connection: &Connection,
-    origin: Origin<'_>,
-    config: &SessionConfig,
-    model: Option<&str>,
-) -> Result<Started, RpcError> {
-    #[derive(Deserialize)]
-    struct Answer {
-        thread: Of,
-        #[serde(flatten)]
-        policy: WirePolicy,
-    }
-    #[derive(Deserialize)]
-    struct Of {
-        id: String,
-    }
-    let mut params = config.thread_params(model);
-    if let Some(thread) = origin.thread() {
-        params["threadId"] = thread.into();
-        // The whole history in one answer is deprecated and slow; it is paged (FACTS section 3).
-        params["excludeTurns"] = true.into();
-    }
-    if config.ephemeral && !matches!(origin, Origin::Resume(_)) {
-        params["ephemeral"] = true.into();
-    }
-    let method = match origin {
-        Origin::New => "thread/start",
-        Origin::Resume(_) => "thread/resume",
-        Origin::Fork { last_turn, .. } => {
-            if let Some(turn) = last_turn {
-                params["lastTurnId"] = turn.into();
-            }
-            "thread/fork"
-        }
-    };
-    let answer: Answer = connection.call(method, &params).await?;
-    Ok(Started {
-        id: answer.thread.id.into(),
-        policy: answer.policy.into(),
-    })
-}
-
 struct Opening<'a> {
     config: &'a ClientConfig,
     threads: &'a Arc<Threads>,
@@ -387,8 +359,16 @@ struct Opening<'a> {
 
 impl Opening<'_> {
     async fn open(&self, generation: u32) -> Result<(Arc<Connection>, ServerInfo), ConnectError> {
+        let span = spans::connection(generation, self.config.transport.kind());
+        self.open_in_span(generation).instrument(span).await
+    }
+
+    async fn open_in_span(
+        &self,
+        generation: u32,
+    ) -> Result<(Arc<Connection>, ServerInfo), ConnectError> {
         let wire = self.config.transport.open().await.map_err(Arc::new)?;
-        let router = ThreadRouter::new(
+        let (router, find_out) = ThreadRouter::new(
             generation,
             Arc::clone(self.threads),
             self.approvals.clone(),
@@ -401,9 +381,12 @@ impl Opening<'_> {
             Arc::clone(self.counters),
             router,
         );
+        tokio::spawn(find_out.run(Arc::downgrade(&connection)).in_current_span());
+        // A request may come on the heels of the handshake's answer.
+        self.approvals.connected(&connection);
         match self.shake_hands(&connection).await {
             Ok(info) => {
-                self.approvals.connected(&connection);
+                tracing::info!(version = %info.version, pid = connection.pid(), "connected");
                 Ok((connection, info))
             }
             Err(error) => {
@@ -495,7 +478,15 @@ async fn supervise(
                     return;
                 }
             };
-            tracing::warn!(death = %death_now, attempt, ?delay, "the app-server ended and is started again");
+            let status = death_now.status.as_deref();
+            tracing::warn!(
+                generation = death_now.generation,
+                status,
+                attempt,
+                ?delay,
+                "the app-server ended and is started again"
+            );
+            tracing::debug!(death = %death_now, "how the app-server ended");
             inner.state.send_replace(ConnectionState::Restarting {
                 attempt,
                 death: Arc::clone(&death_now),
@@ -527,12 +518,15 @@ async fn supervise(
                     }
                     metrics::add(&inner.counters.restarts, 1);
                     for thread in inner.threads.all() {
-                        tokio::spawn(resume_thread(
+                        let again = loading::load_again(
                             Arc::clone(&inner.threads),
                             inner.approvals.clone(),
                             Arc::clone(&connection),
                             thread,
-                        ));
+                            // Of a server that is no process of ours only the connection is known to be gone.
+                            death_now.status.is_none(),
+                        );
+                        tokio::spawn(again.instrument(connection.span().clone()));
                     }
                     inner
                         .state
@@ -542,50 +536,6 @@ async fn supervise(
                 }
                 Err(error) => failure = Some(error),
             }
-        }
-    }
-}
-
-/// Loads a thread again under a new generation.
-async fn resume_thread(
-    threads: Arc<Threads>,
-    approvals: Approvals,
-    connection: Arc<Connection>,
-    thread: Arc<Thread>,
-) {
-    let generation = connection.generation();
-    let old = thread.id();
-    // A thread without a turn is not on disk: there is nothing to resume and nothing to lose.
-    let origin = match thread.is_on_disk() {
-        true => Origin::Resume(&old),
-        false => Origin::New,
-    };
-    match start_thread(
-        &connection,
-        origin,
-        &thread.config,
-        thread.config.profile.model.as_deref(),
-    )
-    .await
-    {
-        Ok(started) => {
-            threads.remove(&old, &thread);
-            approvals.move_thread_hooks(&old, &started.id);
-            thread.resumed(Arc::clone(&started.id), started.policy, generation);
-            if !thread.is_closed() {
-                threads.insert(&thread);
-            }
-            thread.deliver(Event::Resumed {
-                generation,
-                thread: started.id,
-            });
-        }
-        // The next generation tries again.
-        Err(RpcError::Died { .. }) => {}
-        Err(error) => {
-            tracing::warn!(thread = %old, %error, "a thread could not be resumed");
-            thread.resume_failed(generation, error.clone());
-            thread.deliver(Event::ResumeFailed { error });
         }
     }
 }

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::io::AsyncRead;
 use tokio::sync::{Notify, Semaphore, oneshot};
+use tracing::{Instrument, Span};
 
 use crate::error::RpcError;
 use crate::jsonrpc::{self, ErrorObject, Frame, Id, Prefix};
@@ -29,7 +30,7 @@ use crate::transport::{Peer, Wire};
 const MAX_IN_FLIGHT: usize = 32;
 
 /// Enough to tell from the beginning of a longer line who waits for it.
-const MIN_LINE_BYTES: usize = 4_096;
+pub(crate) const MIN_LINE_BYTES: usize = 4_096;
 
 /// Where a connection's incoming traffic goes. Called by the reader, so nothing here may wait.
 pub(crate) trait Router: Send + 'static {
@@ -76,6 +77,7 @@ pub(crate) struct Connection {
     ending: AtomicBool,
     told_to_end: Notify,
     pid: Option<u32>,
+    span: Span,
 }
 
 #[derive(Default)]
@@ -87,7 +89,7 @@ struct Pending {
 }
 
 impl Connection {
-    /// Starts reading.
+    /// Starts reading, in the span that it is opened in.
     pub(crate) fn open(
         wire: Wire,
         generation: u32,
@@ -104,18 +106,23 @@ impl Connection {
             ending: AtomicBool::new(false),
             told_to_end: Notify::new(),
             pid: wire.peer.pid(),
+            span: Span::current(),
         });
         let reader = Reader {
             connection: Arc::clone(&connection),
             counters,
             router,
         };
-        tokio::spawn(reader.run(wire.reader, wire.peer));
+        tokio::spawn(reader.run(wire.reader, wire.peer).in_current_span());
         connection
     }
 
     pub(crate) fn generation(&self) -> u32 {
         self.generation
+    }
+
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
     }
 
     pub(crate) fn pid(&self) -> Option<u32> {
@@ -147,6 +154,7 @@ impl Connection {
     async fn exchange<P: Serialize>(&self, method: &'static str, params: &P) -> Answer {
         // The semaphore is never closed, so an error here cannot be.
         let _permit = self.in_flight.acquire().await;
+        self.outbox.room().await;
         let (tx, rx) = oneshot::channel();
         let id = {
             let mut pending = self.lock();
@@ -219,7 +227,8 @@ impl Connection {
 
     fn settle(&self, id: &Id, answer: impl FnOnce(&'static str) -> Answer) {
         let Id::Number(number) = id else {
-            tracing::warn!(%id, "an answer to a request that was never made");
+            tracing::warn!("an answer to a request that was never made");
+            tracing::debug!(%id, "its id");
             return;
         };
         let waiting = self.lock().waiting.remove(number);
@@ -319,7 +328,8 @@ impl<R: Router> Reader<R> {
             // Said and skipped, as the server itself does with ours (FACTS section 1).
             Err(error) => {
                 metrics::add(&self.counters.malformed, 1);
-                tracing::warn!(%error, bytes = line.len(), "a line from the app-server was dropped")
+                tracing::warn!(bytes = line.len(), "a line from the app-server was dropped");
+                tracing::debug!(%error, "why it was dropped");
             }
         }
     }

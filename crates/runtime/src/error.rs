@@ -12,12 +12,24 @@ use crate::transport::SpawnError;
 ///
 /// Cheap to clone: concurrent closers of a session share one result.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum RpcError {
     /// The server refused. Nothing happened.
     #[error("{method}: {message}", message = error.message)]
     Server {
         /// The method called.
         method: &'static str,
+        /// The server's answer.
+        error: Arc<ErrorObject>,
+    },
+    /// Another app-server has the thread open and may write to it: one can at a time (FACTS section 9). It
+    /// can be listed and read here meanwhile.
+    #[error(
+        "the conversation {thread} is open in another Codex, its active writer; close it there and try again"
+    )]
+    ThreadInUse {
+        /// The thread.
+        thread: Arc<str>,
         /// The server's answer.
         error: Arc<ErrorObject>,
     },
@@ -83,10 +95,41 @@ impl RpcError {
         matches!(self, RpcError::Server { error, .. } if error.code == OVERLOADED)
     }
 
+    /// What it is, for logs: nothing in it is anybody's words.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            RpcError::Server { .. } => "the server refused",
+            RpcError::ThreadInUse { .. } => "another Codex has it open",
+            RpcError::Died { .. } => "the server ended",
+            RpcError::Timeout { .. } => "no answer in time",
+            RpcError::TooLarge { .. } => "the answer was too long",
+            RpcError::Shape { .. } => "the answer could not be read",
+            RpcError::InvalidRequest(_) => "refused here",
+            RpcError::Closed(_) => "the connection is closed",
+        }
+    }
+
+    /// The same, said of the thread that the call was to open.
+    pub(crate) fn about_thread(self, thread: Option<&str>) -> Self {
+        match (self, thread) {
+            (RpcError::Server { error, .. }, Some(thread))
+                if error.message.contains("already has an active writer") =>
+            {
+                RpcError::ThreadInUse {
+                    thread: thread.into(),
+                    error,
+                }
+            }
+            (error, _) => error,
+        }
+    }
+
     /// The server's message, when it refused.
     pub fn server_message(&self) -> Option<&str> {
         match self {
-            RpcError::Server { error, .. } => Some(&error.message),
+            RpcError::Server { error, .. } | RpcError::ThreadInUse { error, .. } => {
+                Some(&error.message)
+            }
             _ => None,
         }
     }
@@ -151,6 +194,7 @@ impl std::fmt::Display for Version {
 
 /// A question to an agent that got no answer.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum AskError {
     /// The call failed.
     #[error(transparent)]

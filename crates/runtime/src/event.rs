@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::item::{Item, ItemId, PlanStep};
 use crate::policy::EffectivePolicy;
+use crate::transcript::HistoryPage;
 
 /// A thread's id.
 pub type ThreadId = Arc<str>;
@@ -20,8 +21,10 @@ pub type TurnId = Arc<str>;
 
 /// One thing that happened on a thread.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Event {
-    /// A turn began, by whoever's doing: this client, another one, a queue, a goal.
+    /// A turn began, by whoever's doing: this client, another one, a queue, a goal. Told again after
+    /// [`Event::CaughtUp`] of one that goes on.
     TurnStarted {
         /// The turn.
         turn: TurnId,
@@ -113,6 +116,13 @@ pub enum Event {
         /// The thread's id now.
         thread: ThreadId,
     },
+    /// What the server has of the thread's newest turns, after the connection was gone and the server
+    /// went on without it. Comes right after [`Event::Resumed`]; what follows may say again what is in it.
+    /// Turns before it stay as they were. Whether one runs is in it.
+    CaughtUp {
+        /// The turns, oldest first.
+        page: Arc<HistoryPage>,
+    },
     /// Resuming the thread failed; it stays closed until it is resumed by hand.
     ResumeFailed {
         /// Why.
@@ -123,6 +133,14 @@ pub enum Event {
         /// How many.
         missed: u64,
     },
+    /// Something happened on the thread of an agent that this thread's started, or that one of those did
+    /// (FACTS section 7). It is no part of this thread's own turns.
+    OfAgent {
+        /// The agent's thread.
+        thread: ThreadId,
+        /// What happened there.
+        event: Box<Event>,
+    },
     /// Something that this version does not know.
     Unknown {
         /// The method.
@@ -130,6 +148,25 @@ pub enum Event {
         /// The params as they came.
         raw: Box<RawValue>,
     },
+}
+
+impl Event {
+    /// About the bytes of content that it holds.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Event::Delta(delta) => delta.text.len(),
+            Event::ItemStarted { item, .. } | Event::ItemCompleted { item, .. } => item.weight(),
+            Event::DiffUpdated { diff, .. } => diff.len(),
+            Event::PlanUpdated { steps, .. } => steps.iter().map(|step| step.text.len()).sum(),
+            Event::Warning { message } => message.len(),
+            Event::Error { failure, .. } => {
+                failure.message.len() + failure.details.as_ref().map_or(0, String::len)
+            }
+            Event::Unknown { raw, .. } => raw.get().len(),
+            Event::OfAgent { event, .. } => event.weight(),
+            _ => 0,
+        }
+    }
 }
 
 /// More of an item.
@@ -147,6 +184,7 @@ pub struct Delta {
 
 /// Which part of an item grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum DeltaPart {
     /// The text of an agent message.
     AgentMessage,
@@ -216,6 +254,7 @@ pub enum FailureKind {
 
 /// A thread's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ThreadStatus {
     /// Not in the server's memory.
     NotLoaded,
@@ -234,6 +273,7 @@ pub enum ThreadStatus {
 
 /// Tokens used by a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct TokenUsage {
     /// Tokens of the last model request: about what is in the context now.
     pub last_total: i64,

@@ -6,10 +6,13 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use crate::connection::Connection;
 use crate::error::RpcError;
 use crate::protocol;
 use crate::session::Session;
 pub use crate::transcript::{HistoryPage, HistoryTurn};
+
+const METHOD: &str = "thread/turns/list";
 
 impl Session {
     /// A page of the thread's history: its last `limit` turns, or the `limit` before `cursor`; and the
@@ -22,47 +25,66 @@ impl Session {
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<(HistoryPage, Option<String>), RpcError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Turns<'a> {
-            #[serde(borrow)]
-            data: Vec<&'a RawValue>,
-            next_cursor: Option<String>,
-        }
-        let params = json!({
-            "threadId": &*self.thread_id(), "cursor": cursor, "limit": limit,
-            "sortDirection": "desc", "itemsView": "full",
-        });
-        let answer: Box<RawValue> = self.call("thread/turns/list", &params).await?;
-        let shape = |error: serde_json::Error| RpcError::Shape {
-            method: "thread/turns/list",
-            reason: error.to_string().into(),
-        };
-        let page: Turns<'_> = serde_json::from_str(answer.get()).map_err(shape)?;
-        let mut out = HistoryPage {
-            has_earlier: page.next_cursor.is_some(),
-            ..HistoryPage::default()
-        };
-        for raw in page.data.into_iter().rev() {
-            #[derive(Deserialize)]
-            struct Items<'a> {
-                #[serde(borrow, default)]
-                items: Vec<&'a RawValue>,
-            }
-            let Some(turn) = protocol::turn(raw) else {
-                continue;
-            };
-            let items: Items<'_> = serde_json::from_str(raw.get()).map_err(shape)?;
-            for item in items.items {
-                out.items.push((turn.id.clone(), protocol::item(item)));
-            }
-            out.turns.push(HistoryTurn {
-                id: turn.id,
-                outcome: turn.outcome,
-                started_at_ms: turn.started_at_ms,
-                duration_ms: turn.duration_ms,
-            });
-        }
-        Ok((out, page.next_cursor))
+        let params = page_params(&self.thread_id(), cursor, limit);
+        let answer: Box<RawValue> = self.call(METHOD, &params).await?;
+        read_page(&answer)
     }
+}
+
+/// [`Session::history`] of a thread that is being loaded again.
+pub(crate) async fn page(
+    connection: &Connection,
+    thread: &str,
+    cursor: Option<&str>,
+    limit: u32,
+) -> Result<(HistoryPage, Option<String>), RpcError> {
+    let params = page_params(thread, cursor, limit);
+    read_page(&connection.call_raw(METHOD, &params).await?)
+}
+
+fn page_params(thread: &str, cursor: Option<&str>, limit: u32) -> serde_json::Value {
+    json!({
+        "threadId": thread, "cursor": cursor, "limit": limit,
+        "sortDirection": "desc", "itemsView": "full",
+    })
+}
+
+fn read_page(answer: &RawValue) -> Result<(HistoryPage, Option<String>), RpcError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Turns<'a> {
+        #[serde(borrow)]
+        data: Vec<&'a RawValue>,
+        next_cursor: Option<String>,
+    }
+    let shape = |error: serde_json::Error| RpcError::Shape {
+        method: METHOD,
+        reason: error.to_string().into(),
+    };
+    let page: Turns<'_> = serde_json::from_str(answer.get()).map_err(shape)?;
+    let mut out = HistoryPage {
+        has_earlier: page.next_cursor.is_some(),
+        ..HistoryPage::default()
+    };
+    for raw in page.data.into_iter().rev() {
+        #[derive(Deserialize)]
+        struct Items<'a> {
+            #[serde(borrow, default)]
+            items: Vec<&'a RawValue>,
+        }
+        let Some(turn) = protocol::turn(raw) else {
+            continue;
+        };
+        let items: Items<'_> = serde_json::from_str(raw.get()).map_err(shape)?;
+        for item in items.items {
+            out.items.push((turn.id.clone(), protocol::item(item)));
+        }
+        out.turns.push(HistoryTurn {
+            id: turn.id,
+            outcome: turn.outcome,
+            started_at_ms: turn.started_at_ms,
+            duration_ms: turn.duration_ms,
+        });
+    }
+    Ok((out, page.next_cursor))
 }

@@ -23,8 +23,35 @@ pub struct Item {
     pub detail: ItemDetail,
 }
 
+impl Item {
+    /// About the bytes of content that it holds.
+    pub(crate) fn weight(&self) -> usize {
+        let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        match &self.detail {
+            ItemDetail::UserMessage { text, .. }
+            | ItemDetail::AgentMessage { text }
+            | ItemDetail::Plan { text }
+            | ItemDetail::Review { review: text, .. }
+            | ItemDetail::WebSearch { query: text }
+            | ItemDetail::ImageView { path: text } => text.len(),
+            ItemDetail::Reasoning { summary, content } => {
+                summary.iter().chain(content).map(String::len).sum()
+            }
+            ItemDetail::Command(command) => command.command.len() + of(&command.output),
+            ItemDetail::FileChange { changes, .. } => changes
+                .iter()
+                .map(|change| change.path.len() + change.diff.len())
+                .sum(),
+            ItemDetail::Tool(tool) => tool.arguments.len() + of(&tool.result) + of(&tool.error),
+            ItemDetail::ContextCompaction => 0,
+            ItemDetail::Unknown { raw, .. } => raw.get().len(),
+        }
+    }
+}
+
 /// What an item is.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum ItemDetail {
     /// A message of the person.
     UserMessage {

@@ -76,6 +76,7 @@ pub enum Frame<'a> {
 
 /// A line that is no frame.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FrameError {
     /// Not JSON, or a member has the wrong type.
     #[error("not a JSON-RPC frame: {0}")]

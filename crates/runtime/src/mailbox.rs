@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
-use crate::event::Event;
+use crate::event::{Delta, Event, ThreadId};
 use crate::metrics::{self, Counters};
 
 /// Events in the queue from which on deltas are joined.
 const JOIN_FROM: usize = 256;
-/// Text in the queue, in bytes, at which events are left out.
+/// Content in the queue, in bytes, at which events are left out.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Events in the queue at which events are left out.
 const MAX_EVENTS: usize = 65_536;
@@ -106,23 +106,19 @@ impl Mailbox {
 
 impl Queue {
     fn push(&mut self, event: Event) {
-        let event = match event {
-            Event::Delta(delta) => {
-                self.bytes += delta.text.len();
-                if self.events.len() >= JOIN_FROM
-                    && let Some(Event::Delta(last)) = self.events.back_mut()
-                    && (&last.item, last.part, &last.turn) == (&delta.item, delta.part, &delta.turn)
-                {
-                    last.text.push_str(&delta.text);
-                    if self.bytes > MAX_BYTES {
-                        self.leave_out();
-                    }
-                    return;
-                }
-                Event::Delta(delta)
+        self.bytes += event.weight();
+        if let Some((thread, delta)) = delta_of(&event)
+            && self.events.len() >= JOIN_FROM
+            && let Some((last_thread, last)) = self.events.back_mut().and_then(delta_of_mut)
+            && last_thread == thread
+            && (&last.item, last.part, &last.turn) == (&delta.item, delta.part, &delta.turn)
+        {
+            last.text.push_str(&delta.text);
+            if self.bytes > MAX_BYTES {
+                self.leave_out();
             }
-            event => event,
-        };
+            return;
+        }
         self.events.push_back(event);
         if self.bytes > MAX_BYTES || self.events.len() > MAX_EVENTS {
             self.leave_out();
@@ -140,12 +136,7 @@ impl Queue {
                     missed += earlier;
                     gaps += 1;
                 }
-                Event::TurnStarted { .. }
-                | Event::TurnCompleted { .. }
-                | Event::Disconnected(_)
-                | Event::Resumed { .. }
-                | Event::ResumeFailed { .. }
-                | Event::Closed { .. } => kept.push_back(event),
+                event if is_kept(&event) => kept.push_back(event),
                 _ => {}
             }
         }
@@ -156,6 +147,44 @@ impl Queue {
         self.events = kept;
         self.bytes = 0;
         tracing::warn!(missed, "a subscriber is too slow: events were left out");
+    }
+}
+
+/// A delta, and whose it is when it is an agent's.
+fn delta_of(event: &Event) -> Option<(Option<&ThreadId>, &Delta)> {
+    match event {
+        Event::Delta(delta) => Some((None, delta)),
+        Event::OfAgent { thread, event } => match &**event {
+            Event::Delta(delta) => Some((Some(thread), delta)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn delta_of_mut(event: &mut Event) -> Option<(Option<&ThreadId>, &mut Delta)> {
+    match event {
+        Event::Delta(delta) => Some((None, delta)),
+        Event::OfAgent { thread, event } => match &mut **event {
+            Event::Delta(delta) => Some((Some(thread), delta)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Somebody may wait for it.
+fn is_kept(event: &Event) -> bool {
+    match event {
+        Event::TurnStarted { .. }
+        | Event::TurnCompleted { .. }
+        | Event::Disconnected(_)
+        | Event::Resumed { .. }
+        | Event::CaughtUp { .. }
+        | Event::ResumeFailed { .. }
+        | Event::Closed { .. } => true,
+        Event::OfAgent { event, .. } => is_kept(event),
+        _ => false,
     }
 }
 
@@ -195,7 +224,7 @@ impl Subscription {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Delta, DeltaPart};
+    use crate::event::DeltaPart;
 
     fn delta(item: &str, text: &str) -> Event {
         Event::Delta(Delta {
@@ -229,6 +258,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn deltas_of_an_agent_are_joined_with_those_of_the_same_thread_only() {
+        let (mailbox, mut subscription) = mailbox(Arc::default());
+        let of = |thread: &str, text: &str| Event::OfAgent {
+            thread: thread.into(),
+            event: Box::new(delta("a", text)),
+        };
+        for _ in 0..JOIN_FROM {
+            mailbox.push(delta("before", "x"));
+            mailbox.push(Event::Reverted);
+        }
+        for event in [of("c", "1"), of("c", "2"), of("d", "3"), delta("a", "4")] {
+            mailbox.push(event);
+        }
+        mailbox.close();
+        let mut found = Vec::new();
+        while let Some(event) = subscription.recv().await {
+            if let Some((thread, delta)) = delta_of(&event)
+                && &*delta.item == "a"
+            {
+                found.push((thread.map(ToString::to_string), delta.text.clone()));
+            }
+        }
+        let of = |thread: &str, text: &str| (Some(thread.to_owned()), text.to_owned());
+        assert_eq!(found, [of("c", "12"), of("d", "3"), (None, "4".to_owned())]);
+    }
+
+    #[tokio::test]
     async fn what_does_not_fit_is_a_gap_that_keeps_the_end_of_the_turn() {
         let (mailbox, mut subscription) = mailbox(Arc::default());
         mailbox.push(Event::TurnCompleted {
@@ -245,6 +301,33 @@ mod tests {
         assert!(matches!(
             subscription.recv().await,
             Some(Event::TurnCompleted { .. })
+        ));
+    }
+
+    #[tokio::test]
+    async fn large_items_count_as_much_as_text() {
+        let (mailbox, mut subscription) = mailbox(Arc::default());
+        let item = |id: usize| Event::ItemCompleted {
+            turn: "u".into(),
+            item: crate::item::Item {
+                id: id.to_string().into(),
+                started_at_ms: None,
+                completed_at_ms: None,
+                detail: crate::item::ItemDetail::AgentMessage {
+                    text: "x".repeat(1 << 20),
+                },
+            },
+        };
+        for id in 0..200 {
+            mailbox.push(item(id));
+            // The first may be the gap.
+            let queued = mailbox.shared.upgrade().unwrap().lock().events.len() - 1;
+            assert!(queued <= MAX_BYTES >> 20, "{queued} MiB are queued");
+        }
+        assert!(matches!(subscription.recv().await, Some(Event::Gap { missed }) if missed > 100));
+        assert!(matches!(
+            subscription.recv().await,
+            Some(Event::ItemCompleted { .. })
         ));
     }
 

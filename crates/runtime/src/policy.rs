@@ -181,6 +181,7 @@ fn differing<T: PartialEq + Copy>(
 
 /// A run is not under the policy that was asked for, or the policy defeats what was set up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PolicyWarning {
     /// The agent asks at other times.
     #[error("approvals are {found}, not {asked}", asked = asked.as_str())]

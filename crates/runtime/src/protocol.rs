@@ -321,27 +321,38 @@ fn known(method: &str, params: &RawValue) -> Option<Event> {
 fn status(params: &RawValue) -> Option<ThreadStatus> {
     #[derive(Deserialize)]
     struct Changed {
-        status: Status,
+        status: WireStatus,
     }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Status {
-        r#type: String,
-        #[serde(default)]
-        active_flags: Vec<String>,
+    serde_json::from_str::<Changed>(params.get())
+        .ok()?
+        .status
+        .read()
+}
+
+/// A thread's status on the wire.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WireStatus {
+    r#type: String,
+    #[serde(default)]
+    active_flags: Vec<String>,
+}
+
+impl WireStatus {
+    /// `None` when this build does not know it.
+    pub(crate) fn read(self) -> Option<ThreadStatus> {
+        let flag = |name: &str| self.active_flags.iter().any(|flag| flag == name);
+        Some(match self.r#type.as_str() {
+            "notLoaded" => ThreadStatus::NotLoaded,
+            "idle" => ThreadStatus::Idle,
+            "systemError" => ThreadStatus::SystemError,
+            "active" => ThreadStatus::Active {
+                waiting_on_approval: flag("waitingOnApproval"),
+                waiting_on_user_input: flag("waitingOnUserInput"),
+            },
+            _ => return None,
+        })
     }
-    let status = serde_json::from_str::<Changed>(params.get()).ok()?.status;
-    let flag = |name: &str| status.active_flags.iter().any(|flag| flag == name);
-    Some(match status.r#type.as_str() {
-        "notLoaded" => ThreadStatus::NotLoaded,
-        "idle" => ThreadStatus::Idle,
-        "systemError" => ThreadStatus::SystemError,
-        "active" => ThreadStatus::Active {
-            waiting_on_approval: flag("waitingOnApproval"),
-            waiting_on_user_input: flag("waitingOnUserInput"),
-        },
-        _ => return None,
-    })
 }
 
 /// Reads an item. Never fails.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tracing::Instrument;
 
 use crate::approval::Registration;
 use crate::client::Client;
@@ -39,12 +40,12 @@ struct Inner {
 }
 
 impl Session {
-    pub(crate) fn new(client: Client, thread: Arc<Thread>, start_report: Vec<HookRecord>) -> Self {
-        let registration = client.approvals().add_thread_hooks(
-            &thread.id(),
-            &thread.config.profile.hooks,
-            Value::Null,
-        );
+    pub(crate) fn new(
+        client: Client,
+        thread: Arc<Thread>,
+        registration: Option<Registration>,
+        start_report: Vec<HookRecord>,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 client,
@@ -215,8 +216,10 @@ impl Session {
     }
 
     fn context(&self, prompt: &Prompt) -> HookContext {
+        let thread = self.thread_id();
         HookContext {
-            thread: Some(self.thread_id()),
+            session: Some(Arc::clone(&thread)),
+            thread: Some(thread),
             cwd: Some(prompt.cwd.clone()),
             model: prompt.profile.model.clone(),
             prompt: Some(prompt.text.clone()),
@@ -240,14 +243,15 @@ impl Session {
         }
         let (session, prompt) = (self.clone(), prompt.clone());
         let (tx, rx) = tokio::sync::oneshot::channel();
-        tokio::spawn(async move {
+        let start = async move {
             let started = session.start_turn(&prompt).await.map(|turn| Started {
                 session,
                 turn: Some(turn),
             });
             // Unread, it is dropped: here, or with the channel.
             let _ = tx.send(started);
-        });
+        };
+        tokio::spawn(start.instrument(self.inner.thread.span()));
         match rx.await {
             Ok(Ok(mut started)) => match started.turn.take() {
                 Some(turn) => Ok(turn),
@@ -263,12 +267,15 @@ impl Session {
         let (session, turn) = (self.clone(), Arc::clone(turn));
         // Without an executor there is nobody left to interrupt for.
         if let Ok(executor) = tokio::runtime::Handle::try_current() {
-            executor.spawn(async move {
-                let interrupted = tokio::time::timeout(INTERRUPT_LIMIT, session.interrupt_turn(&turn)).await;
+            let span = self.inner.thread.span();
+            let interrupt = async move {
+                let interrupted =
+                    tokio::time::timeout(INTERRUPT_LIMIT, session.interrupt_turn(&turn)).await;
                 if let Ok(Err(error)) = interrupted {
                     tracing::debug!(%turn, %error, "a turn that nobody waits for could not be stopped");
                 }
-            });
+            };
+            executor.spawn(interrupt.instrument(span));
         }
     }
 
@@ -417,15 +424,25 @@ impl Session {
             return result.clone();
         }
         self.mark_closed();
-        let archived = self
-            .call_with::<Value>("thread/archive", |thread| json!({ "threadId": thread }))
-            .await
-            .map(drop);
+        let archived = self.archive().await;
         self.inner.client.forget(&self.inner.thread);
         if !matches!(&archived, Err(error) if error.is_transport()) {
             *result = Some(archived.clone());
         }
         archived
+    }
+
+    async fn archive(&self) -> Result<(), RpcError> {
+        let connection = self.inner.client.connection().await?;
+        // After an attempt that failed with its connection no generation loads it, and none has to.
+        if !self.inner.thread.is_let_go() {
+            self.inner.thread.loaded(connection.generation()).await?;
+        }
+        let params = json!({ "threadId": &*self.thread_id() });
+        connection
+            .call::<_, Value>("thread/archive", &params)
+            .await
+            .map(drop)
     }
 
     /// Lets go of the thread without archiving it: it stays in the history and can be resumed. A turn

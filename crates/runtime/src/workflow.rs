@@ -9,6 +9,7 @@ use crate::turn::TurnResult;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum RunError {
     /// The app-server did not come up.
     #[error(transparent)]

@@ -384,9 +384,9 @@ async fn c6_metadata_goes_from_phase_to_phase_of_one_run_and_no_further() {
         ));
     let (client, mut fake) = client(hooks).await;
     let session = session(&client, &mut fake, SessionConfig::new("/w")).await;
-    for _ in 0..2 {
+    for id in 0..2 {
         let (stream, ()) = tokio::join!(session.ask_stream("x"), fake.start_turn());
-        fake.ask(0).await;
+        fake.ask(id).await;
         assert_eq!(fake.next().await["result"]["decision"], "decline");
         fake.said("U", "done").await;
         fake.end_turn().await;

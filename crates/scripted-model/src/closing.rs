@@ -36,7 +36,13 @@ fn line(call: &ToolCall) -> String {
 }
 
 fn tool(name: &str, output: &str) -> String {
-    if output.contains("user rejected MCP tool call") {
+    if [
+        "user rejected MCP tool call",
+        "user cancelled MCP tool call",
+    ]
+    .iter()
+    .any(|refusal| output.contains(refusal))
+    {
         return format!("The tool `{name}` was declined; it did not run.");
     }
     // Codex puts its own lines before what the tool said.

@@ -1,6 +1,6 @@
-//! The MCP server `tiny` over stdio: one tool that only reads, one that writes.
+//! The MCP server `tiny` over stdio: a tool that only reads, one that writes, two that ask people.
 //!
-//! Written by hand because the whole of it is four methods of JSON-RPC, one object a line; the
+//! Written by hand because the whole of it is five methods of JSON-RPC, one object a line; the
 //! official SDK brings an async service stack and schema derivation for the same. Deliberately not
 //! here: resources, prompts, progress, cancellation.
 
@@ -13,9 +13,13 @@ use serde_json::{Value, json};
 /// Where `write_note` writes, in the working directory of the server.
 const NOTES: &str = "notes.txt";
 
-/// Serves MCP on this process's stdin and stdout until stdin ends: tools `echo` (read-only: codex
-/// calls it without a question) and `write_note` (destructive: codex asks; it appends a line to
-/// `notes.txt` in the working directory). Blocks; nothing else may write to stdout meanwhile.
+/// Serves MCP on this process's stdin and stdout until stdin ends. Blocks; nothing else may write to
+/// stdout meanwhile. Its tools:
+///
+/// - `echo` is read-only: codex calls it without a question.
+/// - `write_note` is destructive: codex asks. It appends a line to `notes.txt` in the working directory.
+/// - `ask_form` has the person fill in a form with every kind of field and gives back what came of it.
+/// - `ask_page` sends the person to the page in `text` and gives back what came of it.
 ///
 /// # Errors
 /// When stdin cannot be read or stdout cannot be written.
@@ -23,78 +27,196 @@ pub fn run_mcp_stdio() -> io::Result<()> {
     serve(io::stdin().lock(), io::stdout().lock(), Path::new(NOTES))
 }
 
-fn serve(input: impl BufRead, mut output: impl Write, notes: &Path) -> io::Result<()> {
-    for line in input.lines() {
-        if let Some(answer) = answer(&line?, notes) {
-            writeln!(output, "{answer}")?;
-            output.flush()?;
-        }
+fn serve(input: impl BufRead, output: impl Write, notes: &Path) -> io::Result<()> {
+    let mut peer = Peer {
+        lines: input.lines(),
+        output,
+        asked: 0,
+    };
+    while let Some(line) = peer.lines.next() {
+        let line = line?;
+        peer.answer(&line, notes)?;
     }
     Ok(())
 }
 
-/// The answer to one message; `None` for notifications and for answers to us.
-fn answer(line: &str, notes: &Path) -> Option<Value> {
-    let message: Value = match serde_json::from_str(line) {
-        Ok(message) => message,
-        Err(_) => return Some(failure(Value::Null, -32700, "this line is no JSON")),
-    };
-    let id = message.get("id")?.clone();
-    let method = message.get("method")?.as_str()?;
-    let params = &message["params"];
-    let result = match method {
-        "initialize" => json!({
-            // The answer names the client's version: nothing here differs between them.
-            "protocolVersion": params["protocolVersion"].as_str().unwrap_or("2025-06-18"),
-            "capabilities": {"tools": {}},
-            "serverInfo": {"name": "tiny", "version": env!("CARGO_PKG_VERSION")},
-        }),
-        "ping" => json!({}),
-        "tools/list" => json!({"tools": [
-            tool("echo", "Gives back the text.", json!({"readOnlyHint": true})),
-            tool(
-                "write_note",
-                "Appends the text as a line to notes.txt.",
-                json!({"readOnlyHint": false, "destructiveHint": true}),
-            ),
-        ]}),
-        "tools/call" => match call(params, notes) {
-            Ok(text) => json!({"content": [{"type": "text", "text": text}], "isError": false}),
-            Err(text) => json!({"content": [{"type": "text", "text": text}], "isError": true}),
-        },
-        _ => return Some(failure(id, -32601, "this method is not served here")),
-    };
-    Some(json!({"jsonrpc": "2.0", "id": id, "result": result}))
+/// Codex, at the other end.
+struct Peer<L, W> {
+    lines: L,
+    output: W,
+    /// How much was asked of it.
+    asked: u64,
 }
 
-fn tool(name: &str, description: &str, annotations: Value) -> Value {
-    json!({
-        "name": name,
-        "description": description,
-        "inputSchema": {
-            "type": "object",
-            "properties": {"text": {"type": "string"}},
-            "required": ["text"],
-        },
-        "annotations": annotations,
-    })
-}
-
-fn call(params: &Value, notes: &Path) -> Result<String, String> {
-    let text = params["arguments"]["text"]
-        .as_str()
-        .ok_or("the argument `text` is missing")?;
-    match params["name"].as_str() {
-        Some("echo") => Ok(text.to_owned()),
-        Some("write_note") => OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(notes)
-            .and_then(|mut file| writeln!(file, "{text}"))
-            .map(|()| format!("The note is in {}.", notes.display()))
-            .map_err(|error| format!("{} cannot be written: {error}", notes.display())),
-        _ => Err("there is no such tool: only `echo` and `write_note`".to_owned()),
+impl<L: Iterator<Item = io::Result<String>>, W: Write> Peer<L, W> {
+    fn write(&mut self, message: &Value) -> io::Result<()> {
+        writeln!(self.output, "{message}")?;
+        self.output.flush()
     }
+
+    /// Answers one message; notifications and late answers to us have no answer.
+    fn answer(&mut self, line: &str, notes: &Path) -> io::Result<()> {
+        let message: Value = match serde_json::from_str(line) {
+            Ok(message) => message,
+            Err(_) => return self.write(&failure(Value::Null, -32700, "this line is no JSON")),
+        };
+        let (Some(id), Some(method)) = (message.get("id"), message["method"].as_str()) else {
+            return Ok(());
+        };
+        let params = &message["params"];
+        let result = match method {
+            "initialize" => json!({
+                // The answer names the client's version: nothing here differs between them.
+                "protocolVersion": params["protocolVersion"].as_str().unwrap_or("2025-06-18"),
+                "capabilities": {"tools": {}},
+                "serverInfo": {"name": "tiny", "version": env!("CARGO_PKG_VERSION")},
+            }),
+            "ping" => json!({}),
+            "tools/list" => json!({ "tools": tools() }),
+            "tools/call" => {
+                let (text, is_error) = match self.call(params, notes)? {
+                    Ok(text) => (text, false),
+                    Err(text) => (text, true),
+                };
+                json!({"content": [{"type": "text", "text": text}], "isError": is_error})
+            }
+            _ => {
+                return self.write(&failure(
+                    id.clone(),
+                    -32601,
+                    "this method is not served here",
+                ));
+            }
+        };
+        self.write(&json!({"jsonrpc": "2.0", "id": id, "result": result}))
+    }
+
+    fn call(&mut self, params: &Value, notes: &Path) -> io::Result<Result<String, String>> {
+        let text = params["arguments"]["text"].as_str();
+        let needed = || text.ok_or("the argument `text` is missing".to_owned());
+        Ok(match params["name"].as_str() {
+            Some("echo") => needed().map(str::to_owned),
+            Some("write_note") => needed().and_then(|text| write_note(text, notes)),
+            Some("ask_form") => self.elicit(
+                &json!({
+                    "mode": "form",
+                    "message": text.unwrap_or("What should the note look like?"),
+                    "requestedSchema": form(),
+                }),
+                notes,
+            )?,
+            Some("ask_page") => match needed() {
+                Ok(url) => {
+                    let id = format!("page-{}", self.asked);
+                    self.elicit(
+                        &json!({
+                            "mode": "url",
+                            "message": "Please look at this page.",
+                            "url": url,
+                            "elicitationId": id,
+                        }),
+                        notes,
+                    )?
+                }
+                Err(problem) => Err(problem),
+            },
+            _ => Err(
+                "there is no such tool: only `echo`, `write_note`, `ask_form` and `ask_page`"
+                    .to_owned(),
+            ),
+        })
+    }
+
+    /// Asks the person something and waits for what comes of it; what else comes meanwhile is answered.
+    fn elicit(&mut self, params: &Value, notes: &Path) -> io::Result<Result<String, String>> {
+        self.asked += 1;
+        let id = json!(format!("elicitation-{}", self.asked));
+        self.write(
+            &json!({"jsonrpc": "2.0", "id": id, "method": "elicitation/create", "params": params}),
+        )?;
+        while let Some(line) = self.lines.next() {
+            let line = line?;
+            match serde_json::from_str::<Value>(&line) {
+                Ok(message) if message["id"] == id && message.get("method").is_none() => {
+                    return Ok(match message.get("result") {
+                        Some(result) => Ok(result.to_string()),
+                        None => Err(message["error"].to_string()),
+                    });
+                }
+                _ => self.answer(&line, notes)?,
+            }
+        }
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+fn write_note(text: &str, notes: &Path) -> Result<String, String> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(notes)
+        .and_then(|mut file| writeln!(file, "{text}"))
+        .map(|()| format!("The note is in {}.", notes.display()))
+        .map_err(|error| format!("{} cannot be written: {error}", notes.display()))
+}
+
+fn tools() -> Value {
+    let tool = |name: &str, description: &str, required: &[&str], annotations: Value| {
+        json!({
+            "name": name,
+            "description": description,
+            "inputSchema": {
+                "type": "object",
+                "properties": {"text": {"type": "string"}},
+                "required": required,
+            },
+            "annotations": annotations,
+        })
+    };
+    let reads = json!({"readOnlyHint": true});
+    json!([
+        tool("echo", "Gives back the text.", &["text"], reads.clone()),
+        tool(
+            "write_note",
+            "Appends the text as a line to notes.txt.",
+            &["text"],
+            json!({"readOnlyHint": false, "destructiveHint": true}),
+        ),
+        tool(
+            "ask_form",
+            "Asks how a note should look.",
+            &[],
+            reads.clone()
+        ),
+        tool("ask_page", "Sends the person to a page.", &["text"], reads),
+    ])
+}
+
+/// Every kind of field that MCP has (revision 2025-11-25).
+fn form() -> Value {
+    json!({
+        "type": "object",
+        "required": ["title", "lines"],
+        "properties": {
+            "title": {"type": "string", "title": "Title", "description": "Stands above the note.",
+                "minLength": 2, "maxLength": 40, "default": "Groceries"},
+            "email": {"type": "string", "title": "Send it to", "format": "email"},
+            "link": {"type": "string", "title": "Link", "format": "uri"},
+            "due": {"type": "string", "title": "Due on", "format": "date"},
+            "remind": {"type": "string", "title": "Remind at", "format": "date-time"},
+            "lines": {"type": "integer", "title": "Lines", "minimum": 1, "maximum": 100, "default": 3},
+            "width": {"type": "number", "title": "Width in cm", "minimum": 0.5},
+            "pinned": {"type": "boolean", "title": "Pinned", "default": false},
+            "paper": {"type": "string", "title": "Paper", "enum": ["plain", "ruled"]},
+            "ink": {"type": "string", "title": "Ink", "enum": ["k", "b"], "enumNames": ["Black", "Blue"]},
+            "colour": {"type": "string", "title": "Colour", "oneOf": [
+                {"const": "#fff", "title": "White"}, {"const": "#ff0", "title": "Yellow"}]},
+            "tags": {"type": "array", "title": "Tags", "minItems": 1, "maxItems": 2,
+                "items": {"type": "string", "enum": ["home", "work", "later"]}},
+            "readers": {"type": "array", "title": "Readers", "items": {"anyOf": [
+                {"const": "a", "title": "Ann"}, {"const": "b", "title": "Bob"}]}},
+        },
+    })
 }
 
 fn failure(id: Value, code: i64, message: &str) -> Value {
@@ -104,6 +226,35 @@ fn failure(id: Value, code: i64, message: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tool_that_asks_waits_for_its_answer() {
+        let input = [
+            json!({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ask_page","arguments":{"text":"https://example.org"}}}),
+            json!({"jsonrpc":"2.0","id":2,"method":"ping"}),
+            json!({"jsonrpc":"2.0","id":"elicitation-1","result":{"action":"decline"}}),
+            json!({"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"ask_form","arguments":{}}}),
+            json!({"jsonrpc":"2.0","id":"elicitation-2","error":{"code":-1,"message":"no"}}),
+        ]
+        .map(|line| line.to_string())
+        .join("\n");
+        let mut output = Vec::new();
+        serve(input.as_bytes(), &mut output, Path::new("unused")).unwrap();
+        let sent: Vec<Value> = String::from_utf8(output)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(sent[0]["params"]["url"], "https://example.org");
+        assert_eq!(sent[1]["id"], 2);
+        assert_eq!(sent[2]["id"], 1);
+        assert_eq!(
+            sent[2]["result"]["content"][0]["text"],
+            r#"{"action":"decline"}"#
+        );
+        assert_eq!(sent[3]["params"]["mode"], "form");
+        assert_eq!(sent[4]["result"]["isError"], true);
+    }
 
     #[test]
     fn a_conversation() {

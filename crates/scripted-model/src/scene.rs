@@ -41,13 +41,10 @@ pub(crate) enum Step {
     },
     /// `apply_patch` with `*** Delete File`.
     Delete(String),
-    /// `request_permissions` to write below a path.
-    Permissions(String),
-    /// `request_user_input` with one question.
-    Ask {
-        question: String,
-        options: Vec<String>,
-    },
+    /// `request_permissions` to write below these paths, and for the network.
+    Permissions { write: Vec<String>, network: bool },
+    /// `request_user_input` with these questions at once.
+    Ask(Vec<Question>),
     /// A call of the MCP server `tiny`.
     Mcp {
         tool: String,
@@ -61,6 +58,15 @@ pub(crate) enum Step {
     Slow(Duration),
     /// Nothing more is streamed until the test releases the name.
     Hold(String),
+}
+
+/// One question of an `ask` step.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Question {
+    pub(crate) text: String,
+    pub(crate) options: Vec<String>,
+    /// The answer is not to be shown.
+    pub(crate) secret: bool,
 }
 
 /// One line of a `plan` step.
@@ -80,8 +86,8 @@ impl Step {
             | Step::Add { .. }
             | Step::Update { .. }
             | Step::Delete(_)
-            | Step::Permissions(_)
-            | Step::Ask { .. }
+            | Step::Permissions { .. }
+            | Step::Ask(_)
             | Step::Mcp { .. } => 1,
             _ => 0,
         }
@@ -169,21 +175,23 @@ fn step(line: &str) -> Option<Result<Step, String>> {
         "sandboxed" => needs(rest, "`sandboxed:` needs a command").map(Step::Sandboxed),
         "edit" => edit(rest),
         "delete" => needs(rest, "`delete:` needs a file").map(Step::Delete),
-        "permissions" => needs(rest, "`permissions:` needs a path").map(Step::Permissions),
-        "ask" => ask(rest),
+        "permissions" => permissions(rest),
+        "ask" => ask(rest, false),
+        "secret" => ask(rest, true),
         "mcp" => mcp(rest),
         _ => return None,
     })
 }
 
 /// Steps whose colon is not optional: without it they are plain English ("run the tests").
-const COLON_STEPS: [&str; 7] = [
+const COLON_STEPS: [&str; 8] = [
     "run",
     "sandboxed",
     "edit",
     "delete",
     "permissions",
     "ask",
+    "secret",
     "mcp",
 ];
 
@@ -296,20 +304,59 @@ fn edit(rest: &str) -> Result<Step, String> {
     })
 }
 
-fn ask(rest: &str) -> Result<Step, String> {
-    let mut parts = rest
+fn permissions(rest: &str) -> Result<Step, String> {
+    let (mut write, mut network) = (Vec::new(), false);
+    for part in format!("{rest} ").split(" & ").map(str::trim) {
+        match part {
+            "network" => network = true,
+            path => write.push(needs(path, "`permissions:` needs a path or `network`")?),
+        }
+    }
+    Ok(Step::Permissions { write, network })
+}
+
+/// `Q | A | B`, and more of them behind ` & ask: ` and ` & secret: `.
+fn ask(rest: &str, secret: bool) -> Result<Step, String> {
+    let mut questions = Vec::new();
+    let (mut rest, mut secret) = (format!("{rest} "), secret);
+    loop {
+        let joint = [(" & ask: ", false), (" & secret: ", true)]
+            .into_iter()
+            .filter_map(|(joint, secret)| rest.find(joint).map(|at| (at, joint.len(), secret)))
+            .min();
+        let Some((at, length, next)) = joint else {
+            questions.push(question(&rest, secret)?);
+            return Ok(Step::Ask(questions));
+        };
+        questions.push(question(&rest[..at], secret)?);
+        rest.drain(..at + length);
+        secret = next;
+    }
+}
+
+fn question(text: &str, secret: bool) -> Result<Question, String> {
+    let mut parts = text
         .split('|')
         .map(str::trim)
         .filter(|part| !part.is_empty());
-    let question = parts
+    let text = parts
         .next()
         .ok_or("`ask:` needs a question, as in `ask: Which one? | Red | Blue`")?
         .to_owned();
     let mut options: Vec<String> = parts.map(str::to_owned).collect();
     if options.is_empty() {
-        options = vec!["Yes".to_owned(), "No".to_owned()];
+        // Codex takes no question without any.
+        options = if secret {
+            vec!["Skip this".to_owned()]
+        } else {
+            vec!["Yes".to_owned(), "No".to_owned()]
+        };
     }
-    Ok(Step::Ask { question, options })
+    Ok(Question {
+        text,
+        options,
+        secret,
+    })
 }
 
 fn mcp(rest: &str) -> Result<Step, String> {
@@ -321,7 +368,10 @@ fn mcp(rest: &str) -> Result<Step, String> {
         text => Map::from_iter([("text".to_owned(), Value::from(text))]),
     };
     Ok(Step::Mcp {
-        tool: needs(tool, "`mcp:` needs a tool: `echo` or `write_note`")?,
+        tool: needs(
+            tool,
+            "`mcp:` needs a tool: `echo`, `write_note`, `ask_form` or `ask_page`",
+        )?,
         arguments,
     })
 }
@@ -337,6 +387,14 @@ mod tests {
         match Scene::parse(text) {
             Scene::Steps(mut steps) if steps.len() == 1 => steps.remove(0),
             other => panic!("{text:?} is {other:?}"),
+        }
+    }
+
+    fn question(text: &str, options: &[&str], secret: bool) -> Question {
+        Question {
+            text: text.to_owned(),
+            options: options.iter().map(|&option| option.to_owned()).collect(),
+            secret,
         }
     }
 
@@ -415,20 +473,39 @@ mod tests {
                 },
             ),
             ("delete: a b", Step::Delete("a b".into())),
-            ("permissions: /srv", Step::Permissions("/srv".into())),
             (
-                "ask: Which? | Red | Blue",
-                Step::Ask {
-                    question: "Which?".into(),
-                    options: vec!["Red".into(), "Blue".into()],
+                "permissions: /srv",
+                Step::Permissions {
+                    write: vec!["/srv".into()],
+                    network: false,
                 },
             ),
             (
-                "ask: Really?",
-                Step::Ask {
-                    question: "Really?".into(),
-                    options: vec!["Yes".into(), "No".into()],
+                "permissions: /a b & network & /c",
+                Step::Permissions {
+                    write: vec!["/a b".into(), "/c".into()],
+                    network: true,
                 },
+            ),
+            (
+                "ask: Which? | Red | Blue",
+                Step::Ask(vec![question("Which?", &["Red", "Blue"], false)]),
+            ),
+            (
+                "ask: Really?",
+                Step::Ask(vec![question("Really?", &["Yes", "No"], false)]),
+            ),
+            (
+                "ask: You & me? | Yes & secret: Token? & ask: Which? | A | B",
+                Step::Ask(vec![
+                    question("You & me?", &["Yes"], false),
+                    question("Token?", &["Skip this"], true),
+                    question("Which?", &["A", "B"], false),
+                ]),
+            ),
+            (
+                "secret: Token? | None",
+                Step::Ask(vec![question("Token?", &["None"], true)]),
             ),
             (
                 "mcp: echo {\"text\": \"a b\"}",
@@ -490,6 +567,7 @@ mod tests {
             "edit a file for me",
             "delete it",
             "ask her",
+            "secret agents",
             "help me",
             "drop it",
             "markdown is nice",
@@ -517,6 +595,9 @@ mod tests {
             ("edit: a.txt b", 1),
             ("plan ;", 1),
             ("ask: |", 1),
+            ("ask: Which? & ask: ", 1),
+            ("permissions:", 1),
+            ("permissions: network & ", 1),
             ("mcp: echo {oops", 1),
             ("mcp:", 1),
             ("say one\nand then", 2),
@@ -549,7 +630,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read(text in "(say|run:|edit:|stream|plan|ask:|mcp:|fail| |\n|[a-z;|<>{}-]|.)*") {
+        fn any_text_is_read(text in "(say|run:|edit:|stream|plan|ask:|secret:| & |mcp:|fail| |\n|[a-z;|<>{}-]|.)*") {
             Scene::parse(&text);
         }
     }

@@ -102,8 +102,8 @@ impl<'a> Script<'a> {
             | Step::Add { .. }
             | Step::Update { .. }
             | Step::Delete(_)
-            | Step::Permissions(_)
-            | Step::Ask { .. }
+            | Step::Permissions { .. }
+            | Step::Ask(_)
             | Step::Mcp { .. } => {
                 let id = self.id;
                 self.calls(tools::calls(step, |n| format!("call_{id}_{n}")));

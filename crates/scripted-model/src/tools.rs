@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::scene::Step;
+use crate::scene::{Question, Step};
 
 /// The calls of a step, as items of a response; `id` gives the call id of the n-th one.
 pub(crate) fn calls(step: &Step, id: impl Fn(usize) -> String) -> Vec<Value> {
@@ -55,24 +55,29 @@ pub(crate) fn calls(step: &Step, id: impl Fn(usize) -> String) -> Vec<Value> {
             ),
         ),
         Step::Delete(file) => patch(id(0), &format!("*** Delete File: {file}\n")),
-        Step::Permissions(path) => function(
-            "request_permissions",
-            json!({
-                "reason": format!("The scene wants to write below {path}."),
-                "permissions": {"file_system": {"write": [path]}},
-            }),
-        ),
-        Step::Ask { question, options } => function(
+        Step::Permissions { write, network } => {
+            let wanted = write.iter().map(|path| format!("write below {path}"));
+            let wanted: Vec<String> = wanted
+                .chain(network.then(|| "use the network".to_owned()))
+                .collect();
+            let mut permissions = json!({});
+            if !write.is_empty() {
+                permissions["file_system"] = json!({ "write": write });
+            }
+            if *network {
+                permissions["network"] = json!({"enabled": true});
+            }
+            function(
+                "request_permissions",
+                json!({
+                    "reason": format!("The scene wants to {}.", wanted.join(" and to ")),
+                    "permissions": permissions,
+                }),
+            )
+        }
+        Step::Ask(questions) => function(
             "request_user_input",
-            json!({"questions": [{
-                "id": "answer",
-                "header": "Question",
-                "question": question,
-                "options": options
-                    .iter()
-                    .map(|option| json!({"label": option, "description": format!("Answer {option}.")}))
-                    .collect::<Vec<_>>(),
-            }]}),
+            json!({"questions": questions.iter().enumerate().map(question).collect::<Vec<_>>()}),
         ),
         Step::Mcp { tool, arguments } => {
             let mut call = function(tool, Value::Object(arguments.clone()));
@@ -91,6 +96,23 @@ pub(crate) fn calls(step: &Step, id: impl Fn(usize) -> String) -> Vec<Value> {
         | Step::Slow(_)
         | Step::Hold(_) => vec![],
     }
+}
+
+fn question((index, question): (usize, &Question)) -> Value {
+    json!({
+        "id": match index {
+            0 => "answer".to_owned(),
+            more => format!("answer_{}", more + 1),
+        },
+        "header": "Question",
+        "question": question.text,
+        "isSecret": question.secret,
+        "options": question
+            .options
+            .iter()
+            .map(|option| json!({"label": option, "description": format!("Answer {option}.")}))
+            .collect::<Vec<_>>(),
+    })
 }
 
 /// Ends the turns that codex starts for a goal: no scene can pursue one.
@@ -149,7 +171,9 @@ mod tests {
             "edit: a b -> c",
             "delete: a",
             "permissions: /a",
+            "permissions: /a & network",
             "ask: a",
+            "ask: a & secret: b",
             "mcp: echo",
         ] {
             let Scene::Steps(steps) = Scene::parse(text) else {

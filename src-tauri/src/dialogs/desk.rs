@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use countersign_contract::{Approval, ApprovalId, ChoiceId, DialogMode};
+use countersign_contract::{Approval, ApprovalId, ShowWhen};
 
 use super::{DialogAnswer, DialogRequest, Effect, Prompter, Queue};
 
@@ -18,11 +18,11 @@ pub struct Dialogs {
     shared: Arc<Shared>,
 }
 
-type ChosenFn = dyn Fn(&ApprovalId, ChoiceId) + Send + Sync;
+type AnsweredFn = dyn Fn(&ApprovalId, DialogAnswer) + Send + Sync;
 
 struct Shared {
     prompter: Box<dyn Prompter>,
-    chosen: Box<ChosenFn>,
+    answered: Box<AnsweredFn>,
     state: Mutex<State>,
 }
 
@@ -37,16 +37,16 @@ struct State {
 }
 
 impl Dialogs {
-    /// `chosen` is called once per dialog in which a choice was clicked; the question may have
+    /// `answered` is called once per dialog that a person closed in any way; the question may have
     /// been settled by then.
     pub fn new(
         prompter: impl Prompter + 'static,
-        chosen: impl Fn(&ApprovalId, ChoiceId) + Send + Sync + 'static,
+        answered: impl Fn(&ApprovalId, DialogAnswer) + Send + Sync + 'static,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 prompter: Box::new(prompter),
-                chosen: Box::new(chosen),
+                answered: Box::new(answered),
                 state: Mutex::default(),
             }),
         }
@@ -54,7 +54,7 @@ impl Dialogs {
 
     /// A question was opened, or what is known of it changed. A dialog that is on the screen
     /// already keeps its words.
-    pub fn opened(&self, approval: &Approval, profile_name: &str, mode: DialogMode) {
+    pub fn opened(&self, approval: &Approval, profile_name: &str, mode: ShowWhen) {
         self.change(|state| {
             let question = (approval.clone(), profile_name.to_owned());
             state.questions.insert(approval.id.clone(), question);
@@ -73,6 +73,11 @@ impl Dialogs {
     /// The main window got or lost the keyboard focus.
     pub fn window_focused(&self, focused: bool) {
         self.change(|state| state.queue.window_focused(focused));
+    }
+
+    /// Quiet hours began or ended.
+    pub fn quiet(&self, quiet: bool) {
+        self.change(|state| state.queue.quiet(quiet));
     }
 
     fn change(&self, change: impl FnOnce(&mut State) -> Vec<Effect>) {
@@ -116,9 +121,7 @@ impl Dialogs {
                     request,
                     Box::new(move |answer| {
                         this.change(|state| state.queue.dismissed(&id));
-                        if let DialogAnswer::Choice(choice) = answer {
-                            (this.shared.chosen)(&id, choice);
-                        }
+                        (this.shared.answered)(&id, answer);
                     }),
                 );
             }

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use countersign_contract::{ApprovalId, Choice, ChoiceId};
+use countersign_contract::ApprovalId;
 use gtk::{
     Align, MessageDialog, PolicyType, ResponseType, ScrolledWindow, WindowPosition,
     glib::{self, ObjectExt},
@@ -25,7 +25,7 @@ use tauri::{AppHandle, Manager as _, Runtime};
 
 use super::{
     AnswerFn, DialogAnswer, DialogRequest, Prompter,
-    text::{self, DialogText, REASON_LABEL},
+    text::{self, Button, DialogText, REASON_LABEL},
 };
 
 /// How long the allow buttons do nothing after a dialog appeared.
@@ -131,7 +131,7 @@ fn take(id: &ApprovalId) -> Option<Shown> {
 fn present(parent: &gtk::ApplicationWindow, request: &DialogRequest, answer: Answer) {
     let approval = &request.approval;
     let words = text::dialog_text(approval, &request.profile_name);
-    let choices: Vec<Choice> = text::buttons(approval).cloned().collect();
+    let buttons = text::buttons(approval);
 
     let dialog = MessageDialog::new(
         Some(parent),
@@ -144,23 +144,26 @@ fn present(parent: &gtk::ApplicationWindow, request: &DialogRequest, answer: Ans
     dialog.set_position(WindowPosition::CenterOnParent);
     dialog.set_focus_on_map(false);
     dialog.set_urgency_hint(true);
+    stay_when_minimised(parent, &dialog);
     let counter = fill(&dialog, &words);
     count(&counter, request.of);
-    add_buttons(&dialog, &choices);
+    add_buttons(&dialog, &buttons);
+    if let Some(accessible) = dialog.accessible() {
+        accessible.set_name(&words.title);
+    }
 
     let id = approval.id.clone();
     dialog.connect_response(move |dialog, response| {
         let Some(shown) = take(&id) else { return };
-        let choice = match response {
-            ResponseType::Other(index) => choices.get(usize::from(index)),
+        tracing::debug!("the dialog was answered or put off");
+        let clicked = match response {
+            ResponseType::Other(index) => buttons.get(usize::from(index)),
             _ => None,
         };
         destroy(dialog);
         shown
             .answer
-            .give(choice.map_or(DialogAnswer::DecideLater, |choice| {
-                DialogAnswer::Choice(choice.id)
-            }));
+            .give(clicked.map_or(DialogAnswer::DecideLater, |button| button.answer.clone()));
     });
     let id = approval.id.clone();
     // It went with its parent.
@@ -177,6 +180,28 @@ fn present(parent: &gtk::ApplicationWindow, request: &DialogRequest, answer: Ans
         destroy(&before.dialog);
     }
     dialog.show_all();
+}
+
+/// Window managers minimise a dialog with its parent; this one is to be seen all the same.
+fn stay_when_minimised(parent: &gtk::ApplicationWindow, dialog: &MessageDialog) {
+    let weak = dialog.downgrade();
+    let handler = parent.connect_window_state_event(move |_, event| {
+        let minimised = gtk::gdk::WindowState::ICONIFIED;
+        if event.changed_mask().contains(minimised)
+            && event.new_window_state().contains(minimised)
+            && let Some(dialog) = weak.upgrade()
+        {
+            dialog.set_transient_for(None::<&gtk::Window>);
+            dialog.deiconify();
+        }
+        glib::Propagation::Proceed
+    });
+    let (parent, handler) = (parent.downgrade(), Cell::new(Some(handler)));
+    dialog.connect_destroy(move |_| {
+        if let (Some(parent), Some(handler)) = (parent.upgrade(), handler.take()) {
+            parent.disconnect(handler);
+        }
+    });
 }
 
 /// Puts the words into a dialog. Returns the label of the counter.
@@ -204,6 +229,11 @@ fn fill(dialog: &MessageDialog, words: &DialogText) -> gtk::Label {
     );
     if !words.besides.is_empty() {
         area.pack_start(&label(&words.besides.join("\n")), false, false, 0);
+    }
+    if let Some(risk) = &words.risk {
+        let risk = label(risk);
+        risk.style_context().add_class("warning");
+        area.pack_start(&risk, false, false, 0);
     }
     if let Some(reason) = &words.reason {
         let heading = label(REASON_LABEL);
@@ -283,26 +313,26 @@ fn scrolled(text: &str, name: &str, monospace: bool) -> ScrolledWindow {
 }
 
 /// The buttons. The allowing ones do nothing until [`ARMING`] after the dialog appeared.
-fn add_buttons(dialog: &MessageDialog, choices: &[Choice]) {
+fn add_buttons(dialog: &MessageDialog, buttons: &[Button]) {
     let response = |index: usize| ResponseType::Other(u16::try_from(index).unwrap_or(u16::MAX));
-    for (index, choice) in choices.iter().enumerate() {
+    for (index, words) in buttons.iter().enumerate() {
         // An underscore would mark a key.
-        let label = choice.label.replace('_', "__");
+        let label = words.label.replace('_', "__");
         let button = dialog.add_button(&label, response(index));
         button.set_tooltip_text(
-            Some(&choice.effect)
+            Some(&words.effect)
                 .filter(|effect| !effect.is_empty())
                 .map(String::as_str),
         );
-        if choice.id == ChoiceId::Deny {
+        if index == 0 {
             dialog.set_default_response(response(index));
             button.grab_focus();
         }
     }
-    let allowing: Vec<ResponseType> = choices
+    let allowing: Vec<ResponseType> = buttons
         .iter()
         .enumerate()
-        .filter(|(_, choice)| choice.allows)
+        .filter(|(_, button)| button.allows)
         .map(|(index, _)| response(index))
         .collect();
     arm_when_seen(dialog, allowing);

@@ -12,8 +12,6 @@ use tauri_plugin_dialog::{DialogExt as _, MessageDialogButtons, MessageDialogRes
 
 use super::{AnswerFn, DialogAnswer, DialogRequest, Prompter, text};
 
-const DENY: &str = "Deny";
-const ALLOW_ONCE: &str = "Allow once";
 const LATER: &str = "Decide in Countersign";
 
 /// Shows dialogs through tauri-plugin-dialog.
@@ -68,28 +66,29 @@ fn present<R: Runtime>(
     answer: AnswerFn,
 ) {
     let words = text::dialog_text(&request.approval, &request.profile_name);
-    let offered: Vec<ChoiceId> = text::buttons(&request.approval)
-        .map(|choice| choice.id)
-        .collect();
+    let buttons = text::buttons(&request.approval);
     let body = format!("{}\n\n{}", words.question, words.body(request.of));
-    let dialog = app.dialog().message(body).title(&words.title).buttons(
-        MessageDialogButtons::YesNoCancelCustom(
-            DENY.to_owned(),
-            ALLOW_ONCE.to_owned(),
-            LATER.to_owned(),
-        ),
-    );
+    let dialog = app.dialog().message(body).title(&words.title);
+    // Enter gives the first, and it never allows; Escape gives the last.
+    let once = DialogAnswer::Answer(ChoiceId::AllowOnce.into());
+    let deny = buttons
+        .first()
+        .map_or(LATER.to_owned(), |button| button.label.clone());
+    let allow = buttons.iter().find(|button| button.answer == once);
+    let dialog = dialog.buttons(match allow {
+        Some(allow) => {
+            MessageDialogButtons::YesNoCancelCustom(deny, allow.label.clone(), LATER.to_owned())
+        }
+        None => MessageDialogButtons::OkCancelCustom(deny, LATER.to_owned()),
+    });
     dialog.show_with_result(move |result| {
-        let choice = match &result {
-            MessageDialogResult::Custom(label) if label == DENY => Some(ChoiceId::Deny),
-            MessageDialogResult::Custom(label) if label == ALLOW_ONCE => Some(ChoiceId::AllowOnce),
+        let clicked = match &result {
+            MessageDialogResult::Custom(label) => {
+                buttons.into_iter().find(|button| button.label == *label)
+            }
             _ => None,
         };
-        answer(
-            choice
-                .filter(|choice| offered.contains(choice))
-                .map_or(DialogAnswer::DecideLater, DialogAnswer::Choice),
-        );
+        answer(clicked.map_or(DialogAnswer::DecideLater, |button| button.answer));
         let mut held = lock(&screen);
         let next = held.waiting.take();
         held.busy = next.is_some();

@@ -1,6 +1,6 @@
 //! What puts a dialog on the screen.
 
-use countersign_contract::{Approval, ApprovalId, ChoiceId};
+use countersign_contract::{Answer, Approval, ApprovalId};
 
 /// A question to put on the screen.
 #[derive(Debug, Clone)]
@@ -14,10 +14,12 @@ pub struct DialogRequest {
 }
 
 /// What a person did with a dialog.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DialogAnswer {
-    /// Clicked the button of a choice.
-    Choice(ChoiceId),
+    /// Clicked the button of an answer.
+    Answer(Answer),
+    /// Wants to answer in the window, where there is room. Not an answer yet.
+    InWindow,
     /// Put it off: Escape, the close button, or no window to ask from. Never an answer.
     DecideLater,
 }

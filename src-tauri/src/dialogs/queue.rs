@@ -2,7 +2,7 @@
 //!
 //! A pure machine: events in, effects out, no clock and no I/O.
 
-use countersign_contract::{ApprovalId, DialogMode};
+use countersign_contract::{ApprovalId, ShowWhen};
 
 /// What is to be done on the screen, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,12 +35,13 @@ pub struct Queue {
     /// The question on the screen and the number that stands there.
     shown: Option<(ApprovalId, usize)>,
     window_focused: bool,
+    quiet: bool,
 }
 
 #[derive(Debug)]
 struct Entry {
     id: ApprovalId,
-    mode: DialogMode,
+    mode: ShowWhen,
     /// Its dialog was answered or put off: it does not come back by itself.
     dismissed: bool,
 }
@@ -49,16 +50,16 @@ impl Entry {
     fn wants(&self, window_focused: bool) -> bool {
         !self.dismissed
             && match self.mode {
-                DialogMode::Always => true,
-                DialogMode::WhenUnfocused => !window_focused,
-                DialogMode::Never => false,
+                ShowWhen::Always => true,
+                ShowWhen::WhenUnfocused => !window_focused,
+                ShowWhen::Never => false,
             }
     }
 }
 
 impl Queue {
     /// A question was opened. One that is known already keeps its place and takes the mode.
-    pub fn opened(&mut self, id: &str, mode: DialogMode) -> Vec<Effect> {
+    pub fn opened(&mut self, id: &str, mode: ShowWhen) -> Vec<Effect> {
         match self.open.iter_mut().find(|entry| entry.id == id) {
             Some(entry) => entry.mode = mode,
             None => self.open.push(Entry {
@@ -93,6 +94,12 @@ impl Queue {
         self.settle()
     }
 
+    /// Quiet hours began or ended. What came in them is shown afterwards, if it is still open.
+    pub fn quiet(&mut self, quiet: bool) -> Vec<Effect> {
+        self.quiet = quiet;
+        self.settle()
+    }
+
     /// Brings the screen in line with the entries.
     fn settle(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
@@ -100,7 +107,7 @@ impl Queue {
         let wanted: Vec<&Entry> = self
             .open
             .iter()
-            .filter(|entry| entry.wants(focused))
+            .filter(|entry| !self.quiet && entry.wants(focused))
             .collect();
         if let Some((id, _)) = self
             .shown
@@ -145,9 +152,9 @@ mod tests {
     #[test]
     fn oldest_first_one_at_a_time() {
         let mut queue = Queue::default();
-        assert_eq!(queue.opened("a", DialogMode::Always), [show("a", 1)]);
-        assert_eq!(queue.opened("b", DialogMode::Always), [recount("a", 2)]);
-        assert_eq!(queue.opened("c", DialogMode::Always), [recount("a", 3)]);
+        assert_eq!(queue.opened("a", ShowWhen::Always), [show("a", 1)]);
+        assert_eq!(queue.opened("b", ShowWhen::Always), [recount("a", 2)]);
+        assert_eq!(queue.opened("c", ShowWhen::Always), [recount("a", 3)]);
         assert_eq!(queue.dismissed("a"), [show("b", 2)]);
         assert_eq!(queue.settled("a"), []);
         assert_eq!(queue.settled("b"), [close("b"), show("c", 1)]);
@@ -157,47 +164,46 @@ mod tests {
     #[test]
     fn what_was_put_off_does_not_come_back() {
         let mut queue = Queue::default();
-        queue.opened("a", DialogMode::Always);
+        queue.opened("a", ShowWhen::Always);
         assert_eq!(queue.dismissed("a"), []);
         assert_eq!(queue.window_focused(true), []);
         assert_eq!(queue.window_focused(false), []);
-        assert_eq!(queue.opened("a", DialogMode::Always), []);
+        assert_eq!(queue.opened("a", ShowWhen::Always), []);
     }
 
     #[test]
     fn the_mode_decides() {
         let mut queue = Queue::default();
         queue.window_focused(true);
-        assert_eq!(queue.opened("never", DialogMode::Never), []);
-        assert_eq!(queue.opened("away", DialogMode::WhenUnfocused), []);
+        assert_eq!(queue.opened("never", ShowWhen::Never), []);
+        assert_eq!(queue.opened("away", ShowWhen::WhenUnfocused), []);
         assert_eq!(queue.window_focused(false), [show("away", 1)]);
         assert_eq!(queue.window_focused(true), [close("away")]);
-        assert_eq!(
-            queue.opened("never", DialogMode::Always),
-            [show("never", 1)]
-        );
-        assert_eq!(queue.opened("never", DialogMode::Never), [close("never")]);
+        assert_eq!(queue.opened("never", ShowWhen::Always), [show("never", 1)]);
+        assert_eq!(queue.opened("never", ShowWhen::Never), [close("never")]);
     }
 
     #[derive(Debug, Clone)]
     enum Event {
-        Opened(usize, DialogMode),
+        Opened(usize, ShowWhen),
         Settled(usize),
         Dismissed(usize),
         Focus(bool),
+        Quiet(bool),
     }
 
     fn event() -> impl Strategy<Value = Event> {
         let mode = prop_oneof![
-            Just(DialogMode::Always),
-            Just(DialogMode::WhenUnfocused),
-            Just(DialogMode::Never)
+            Just(ShowWhen::Always),
+            Just(ShowWhen::WhenUnfocused),
+            Just(ShowWhen::Never)
         ];
         prop_oneof![
             (0usize..6, mode).prop_map(|(n, mode)| Event::Opened(n, mode)),
             (0usize..6).prop_map(Event::Settled),
             (0usize..6).prop_map(Event::Dismissed),
             any::<bool>().prop_map(Event::Focus),
+            any::<bool>().prop_map(Event::Quiet),
         ]
     }
 
@@ -208,8 +214,8 @@ mod tests {
             let ids = ["a", "b", "c", "d", "e", "f"];
             let mut queue = Queue::default();
             let mut screen: Option<(String, usize)> = None;
-            let mut open: Vec<(String, DialogMode, bool)> = Vec::new();
-            let mut focused = false;
+            let mut open: Vec<(String, ShowWhen, bool)> = Vec::new();
+            let (mut focused, mut quiet) = (false, false);
             for event in events {
                 let effects = match event {
                     Event::Opened(n, mode) => {
@@ -236,11 +242,15 @@ mod tests {
                         focused = now;
                         queue.window_focused(now)
                     }
+                    Event::Quiet(now) => {
+                        quiet = now;
+                        queue.quiet(now)
+                    }
                 };
-                let wants = |entry: &&(String, DialogMode, bool)| !entry.2 && match entry.1 {
-                    DialogMode::Always => true,
-                    DialogMode::WhenUnfocused => !focused,
-                    DialogMode::Never => false,
+                let wants = |entry: &&(String, ShowWhen, bool)| !quiet && !entry.2 && match entry.1 {
+                    ShowWhen::Always => true,
+                    ShowWhen::WhenUnfocused => !focused,
+                    ShowWhen::Never => false,
                 };
                 let wanted: Vec<&String> = open.iter().filter(wants).map(|entry| &entry.0).collect();
                 for effect in effects {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use countersign_contract::{Approval, ApprovalId, ChoiceId, DialogMode, Subject};
+use countersign_contract::{Approval, ApprovalId, ChoiceId, ShowWhen, Subject};
 
 use super::{AnswerFn, DialogAnswer, DialogRequest, Dialogs, Prompter, text};
 
@@ -73,7 +73,7 @@ fn approval(id: &str) -> Approval {
     }
 }
 
-type Chosen = Arc<Mutex<Vec<(ApprovalId, ChoiceId)>>>;
+type Chosen = Arc<Mutex<Vec<(ApprovalId, DialogAnswer)>>>;
 
 fn desk() -> (Dialogs, Screen, Chosen) {
     let (screen, chosen) = (Screen::default(), Chosen::default());
@@ -88,9 +88,9 @@ fn desk() -> (Dialogs, Screen, Chosen) {
 fn one_after_the_other_and_each_choice_is_reported_once() {
     let (dialogs, screen, chosen) = desk();
     for id in ["a", "b", "c"] {
-        dialogs.opened(&approval(id), "Work", DialogMode::Always);
+        dialogs.opened(&approval(id), "Work", ShowWhen::Always);
     }
-    screen.click(DialogAnswer::Choice(ChoiceId::AllowOnce));
+    screen.click(DialogAnswer::Answer(ChoiceId::AllowOnce.into()));
     screen.click(DialogAnswer::DecideLater);
     dialogs.settled(&"c".to_owned());
     assert_eq!(
@@ -106,7 +106,13 @@ fn one_after_the_other_and_each_choice_is_reported_once() {
     );
     assert_eq!(
         *chosen.lock().unwrap(),
-        [("a".to_owned(), ChoiceId::AllowOnce)]
+        [
+            (
+                "a".to_owned(),
+                DialogAnswer::Answer(ChoiceId::AllowOnce.into())
+            ),
+            ("b".to_owned(), DialogAnswer::DecideLater)
+        ]
     );
 }
 
@@ -114,13 +120,14 @@ fn one_after_the_other_and_each_choice_is_reported_once() {
 fn without_a_window_every_question_is_put_off() {
     let (dialogs, screen, chosen) = desk();
     screen.0.lock().unwrap().gone = true;
-    dialogs.opened(&approval("a"), "Work", DialogMode::Always);
-    dialogs.opened(&approval("b"), "Work", DialogMode::Always);
+    dialogs.opened(&approval("a"), "Work", ShowWhen::Always);
+    dialogs.opened(&approval("b"), "Work", ShowWhen::Always);
     assert_eq!(
         screen.log(),
         ["show a of 1 for Work", "show b of 1 for Work"]
     );
-    assert!(chosen.lock().unwrap().is_empty());
+    let put_off = |(_, answer): &(ApprovalId, DialogAnswer)| *answer == DialogAnswer::DecideLater;
+    assert!(chosen.lock().unwrap().iter().all(put_off));
 }
 
 #[test]
@@ -133,8 +140,8 @@ fn settling_a_question_from_within_its_choice_closes_nothing() {
         dialogs.settled(id);
     });
     *desk.lock().unwrap() = Some(dialogs.clone());
-    dialogs.opened(&approval("a"), "Work", DialogMode::Always);
-    screen.click(DialogAnswer::Choice(ChoiceId::Deny));
+    dialogs.opened(&approval("a"), "Work", ShowWhen::Always);
+    screen.click(DialogAnswer::Answer(ChoiceId::Deny.into()));
     assert_eq!(screen.log(), ["show a of 1 for Work"]);
 }
 
@@ -148,7 +155,7 @@ fn threads_do_not_mix_up_the_screen() {
             scope.spawn(move || {
                 for n in 0..50 {
                     let id = format!("{thread}-{n}");
-                    dialogs.opened(&approval(&id), "Work", DialogMode::Always);
+                    dialogs.opened(&approval(&id), "Work", ShowWhen::Always);
                     dialogs.window_focused(n % 2 == 0);
                     dialogs.settled(&id);
                 }

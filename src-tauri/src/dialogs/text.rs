@@ -4,8 +4,13 @@
 //! the dialog offers no allowing choice: nothing is allowed from here that was not shown. Every string passes
 //! [`countersign_markup::visible`], so that no command can read as another one (I10).
 
-use countersign_contract::{Approval, ChangeKind, Choice, ChoiceId, FileChange, Subject};
+use countersign_contract::{
+    Answer, Approval, ChangeKind, ChoiceId, Field, FieldAnswer, FieldInput, FieldOption,
+    FileChange, Risk, RiskLevel, Subject,
+};
 use countersign_markup::{visible, visible_line};
+
+use super::DialogAnswer;
 
 /// More of the exact words than this no dialog shows, in characters and in lines.
 const MOST_CHARS: usize = 20_000;
@@ -29,6 +34,8 @@ pub struct DialogText {
     pub exact: String,
     /// What belongs to it: where, and what else it asks for. One line each.
     pub besides: Vec<String>,
+    /// How much could go wrong and why, when that is more than little.
+    pub risk: Option<String>,
     /// The agent's reason in its own words, without a mark that they are.
     pub reason: Option<String>,
     /// What allowing means, and what the wider of the choices does. One line each.
@@ -43,7 +50,40 @@ fn exact(subject: &Subject) -> String {
             "Which files is not known yet. Countersign shows them once it is.".to_owned()
         }
         Subject::Files { files } => files.iter().map(file_line).collect::<Vec<_>>().join("\n"),
+        Subject::Permissions { wants } => lines(wants),
+        Subject::Questions { fields } => fields
+            .iter()
+            .map(|field| {
+                let text = if field.text.is_empty() {
+                    &field.title
+                } else {
+                    &field.text
+                };
+                visible(text).into_owned()
+            })
+            .collect::<Vec<_>>()
+            .join("\n"),
+        Subject::Form { message, .. } => visible(message).into_owned(),
+        Subject::Link { message, url, .. } => {
+            format!("{}\n{}", visible_line(url), visible(message))
+        }
+        Subject::Tool {
+            server,
+            tool,
+            arguments,
+            ..
+        } => format!(
+            "{} of {}\n{}",
+            visible_line(tool),
+            visible_line(server),
+            visible(arguments)
+        ),
     }
+}
+
+fn lines(lines: &[String]) -> String {
+    let lines: Vec<_> = lines.iter().map(|line| visible_line(line)).collect();
+    lines.join("\n")
 }
 
 /// The most of a text that a dialog shows. `None`: all of it.
@@ -76,6 +116,41 @@ pub fn dialog_text(approval: &Approval, profile_name: &str) -> DialogText {
             };
             (question, "Files")
         }
+        Subject::Permissions { .. } => (
+            "Give the agent these permissions?".to_owned(),
+            "Permissions",
+        ),
+        Subject::Questions { .. } => {
+            if simple_question(&approval.subject).is_none() {
+                besides.push(IN_THE_WINDOW.to_owned());
+            }
+            ("The agent asks you something".to_owned(), "Questions")
+        }
+        Subject::Form { server, .. } => {
+            besides.push(IN_THE_WINDOW.to_owned());
+            (
+                format!("{} asks you to fill in a form", visible_line(server)),
+                "Message",
+            )
+        }
+        Subject::Link { server, .. } => (
+            format!("{} asks you to visit a page", visible_line(server)),
+            "Page",
+        ),
+        Subject::Tool {
+            description, marks, ..
+        } => {
+            if !marks.is_empty() {
+                besides.push(format!("The server says that it {}.", marks.join(", ")));
+            }
+            if !description.is_empty() {
+                besides.push(format!(
+                    "What it says of itself: {}",
+                    visible_line(description)
+                ));
+            }
+            ("Use this tool?".to_owned(), "Tool")
+        }
     };
     let mut exact = exact(&approval.subject);
     if let Some(start) = cut(&exact, MOST_CHARS, MOST_LINES) {
@@ -85,9 +160,11 @@ pub fn dialog_text(approval: &Approval, profile_name: &str) -> DialogText {
             "It is too long to show here. Decide in Countersign.".to_owned(),
         );
     }
+    let for_session = DialogAnswer::Answer(ChoiceId::AllowForSession.into());
     let wider = buttons(approval)
-        .filter(|choice| choice.id == ChoiceId::AllowForSession && !choice.effect.is_empty())
-        .map(|choice| format!("{}: {}", choice.label, visible_line(&choice.effect)));
+        .into_iter()
+        .filter(|button| button.answer == for_session && !button.effect.is_empty())
+        .map(|button| format!("{}: {}", button.label, visible_line(&button.effect)));
     DialogText {
         title: format!("Countersign: {}", visible_line(&approval.session_title)),
         question,
@@ -99,6 +176,7 @@ pub fn dialog_text(approval: &Approval, profile_name: &str) -> DialogText {
         exact_name,
         exact,
         besides,
+        risk: risk(&approval.risk),
         reason: approval
             .reason
             .as_ref()
@@ -118,11 +196,33 @@ pub fn dialog_text(approval: &Approval, profile_name: &str) -> DialogText {
     }
 }
 
+/// Reasons that a dialog names.
+const MOST_REASONS: usize = 3;
+
+fn risk(risk: &Risk) -> Option<String> {
+    let word = match risk.level {
+        RiskLevel::Low => return None,
+        RiskLevel::Elevated => "Elevated risk",
+        RiskLevel::Dangerous => "Dangerous",
+    };
+    let reasons: Vec<_> = risk
+        .reasons
+        .iter()
+        .take(MOST_REASONS)
+        .map(|reason| visible_line(reason))
+        .collect();
+    Some(match reasons.is_empty() {
+        true => format!("{word}."),
+        false => format!("{word}: {}", reasons.join(" ")),
+    })
+}
+
 impl DialogText {
     /// All of it as one text, for a dialog that takes no more than that.
     pub fn body(&self, of: usize) -> String {
         let mut parts = vec![self.who.join("\n"), self.exact.clone()];
         parts.push(self.besides.join("\n"));
+        parts.extend(self.risk.clone());
         parts.extend(self.quoted_reason());
         parts.push(self.consequences.join("\n"));
         parts.extend(counter(of));
@@ -137,6 +237,9 @@ impl DialogText {
     }
 }
 
+/// Where a dialog has too little room for the answer.
+const IN_THE_WINDOW: &str = "Answer it in Countersign's window, under Approvals.";
+
 /// Stands over the agent's reason.
 pub const REASON_LABEL: &str = "The agent's reason, in its own words:";
 
@@ -145,9 +248,26 @@ pub fn counter(of: usize) -> Option<String> {
     (of > 1).then(|| format!("1 of {of} open questions"))
 }
 
-/// The choices that a dialog offers, in the order of its buttons. What outlasts the session, what
-/// ends the turn, and what cannot be shown here whole, is decided in the window, where there is room.
-pub fn buttons(approval: &Approval) -> impl Iterator<Item = &Choice> {
+/// A button of a dialog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Button {
+    /// The words on it.
+    pub label: String,
+    /// What it does, exactly; empty when the label says it.
+    pub effect: String,
+    /// It allows something: it does nothing until a person has had time to see the dialog.
+    pub allows: bool,
+    /// What a click on it says.
+    pub answer: DialogAnswer,
+}
+
+/// The most answers of a question that have room as buttons.
+const MOST_OPTIONS: usize = 4;
+
+/// The buttons of a dialog, in their order; the first is the default. What outlasts the session, what ends the
+/// turn, what has to be filled in, and what cannot be shown here whole, is decided in the window, where there is
+/// room.
+pub fn buttons(approval: &Approval) -> Vec<Button> {
     const ORDER: [ChoiceId; 3] = [
         ChoiceId::Deny,
         ChoiceId::AllowForSession,
@@ -155,12 +275,72 @@ pub fn buttons(approval: &Approval) -> impl Iterator<Item = &Choice> {
     ];
     let unknown = matches!(&approval.subject, Subject::Files { files } if files.is_empty());
     let shown = !unknown && cut(&exact(&approval.subject), MOST_CHARS, MOST_LINES).is_none();
-    ORDER.into_iter().filter_map(move |id| {
+    let fixed = ORDER.into_iter().filter_map(|id| {
         approval
             .choices
             .iter()
             .find(|choice| choice.id == id && !choice.lasting && (shown || !choice.allows))
-    })
+    });
+    let fixed = fixed.map(|choice| Button {
+        label: choice.label.clone(),
+        effect: choice.effect.clone(),
+        allows: choice.allows,
+        answer: DialogAnswer::Answer(choice.id.into()),
+    });
+    fixed.chain(written(approval)).collect()
+}
+
+/// The buttons for what has to be filled in: one for each answer of a single question, else one that leads to the
+/// window.
+fn written(approval: &Approval) -> Vec<Button> {
+    if !approval
+        .choices
+        .iter()
+        .any(|choice| choice.id == ChoiceId::Submit)
+    {
+        return Vec::new();
+    }
+    let in_window = Button {
+        label: "Answer in Countersign".to_owned(),
+        effect: String::new(),
+        allows: false,
+        answer: DialogAnswer::InWindow,
+    };
+    let Some((field, options)) = simple_question(&approval.subject) else {
+        return vec![in_window];
+    };
+    let options = options.iter().map(|option| Button {
+        label: visible_line(&option.label).into_owned(),
+        effect: option.text.clone(),
+        allows: true,
+        answer: DialogAnswer::Answer(Answer {
+            fields: vec![FieldAnswer {
+                id: field.id.clone(),
+                values: vec![option.value.clone()],
+            }],
+            ..Answer::from(ChoiceId::Submit)
+        }),
+    });
+    std::iter::once(in_window).chain(options).collect()
+}
+
+/// One question with few and short answers.
+fn simple_question(subject: &Subject) -> Option<(&Field, &[FieldOption])> {
+    const LONGEST: usize = 40;
+    let Subject::Questions { fields } = subject else {
+        return None;
+    };
+    let [field] = fields.as_slice() else {
+        return None;
+    };
+    let FieldInput::One { options, .. } = &field.input else {
+        return None;
+    };
+    let fit = options.len() <= MOST_OPTIONS
+        && options
+            .iter()
+            .all(|option| option.label.chars().count() <= LONGEST);
+    fit.then_some((field, options))
 }
 
 fn command_lines(command: &str) -> String {
@@ -189,6 +369,7 @@ fn file_line(file: &FileChange) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use countersign_contract::Choice;
 
     pub(in super::super) fn approval(subject: Subject) -> Approval {
         let choice = |id, label: &str, effect: &str, allows, lasting| Choice {
@@ -207,6 +388,11 @@ pub(super) mod tests {
             asked_at: 0,
             name: "Run touch a".into(),
             subject,
+            risk: Risk {
+                level: RiskLevel::Elevated,
+                reasons: vec!["Leaves the sandbox.".into()],
+            },
+            before: None,
             reason: Some("I need <b>it</b>".into()),
             consequences: vec!["Runs outside the sandbox.".into()],
             choices: vec![
@@ -232,6 +418,7 @@ pub(super) mod tests {
             command: command.into(),
             cwd: "/src/api".into(),
             extras: vec![],
+            parts: vec![],
         })
     }
 
@@ -248,6 +435,7 @@ pub(super) mod tests {
             text.body(3),
             "Session: api-server\nProfile: Work\nFolder: /src/api\n\ntouch a\n\n\
              Runs in /else\nAlso asks for: network, host example.org\n\n\
+             Elevated risk: Leaves the sandbox.\n\n\
              The agent's reason, in its own words:\n“I need <b>it</b>”\n\n\
              Runs outside the sandbox.\nAllow for this session: This exact command again.\n\n\
              1 of 3 open questions"
@@ -300,7 +488,8 @@ pub(super) mod tests {
     #[test]
     fn lasting_choices_are_not_on_the_dialog() {
         let labels: Vec<_> = buttons(&command("ls"))
-            .map(|choice| choice.label.clone())
+            .into_iter()
+            .map(|button| button.label)
             .collect();
         assert_eq!(labels, ["Deny", "Allow for this session", "Allow once"]);
     }
@@ -311,13 +500,16 @@ pub(super) mod tests {
         let lines = "true\n".repeat(MOST_LINES + 1);
         let unknown = approval(Subject::Files { files: vec![] });
         for approval in [command(&long), command(&lines), unknown] {
-            let ids: Vec<_> = buttons(&approval).map(|choice| choice.id).collect();
-            assert_eq!(ids, [ChoiceId::Deny]);
+            let labels: Vec<_> = buttons(&approval)
+                .into_iter()
+                .map(|button| button.label)
+                .collect();
+            assert_eq!(labels, ["Deny"]);
         }
         let text = dialog_text(&command(&lines), "Work");
         assert!(text.exact.ends_with("true⏎\n[…]"), "{}", text.exact);
         assert!(text.besides[0].contains("too long"));
         let most = "true\n".repeat(MOST_LINES - 1);
-        assert_eq!(buttons(&command(&most)).count(), 3);
+        assert_eq!(buttons(&command(&most)).len(), 3);
     }
 }

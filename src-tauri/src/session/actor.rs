@@ -7,9 +7,9 @@ use std::time::Duration;
 use countersign_contract::{
     CommandError, ContextUse, ErrorCode, Problem, Profile, SessionId, SessionState,
 };
-use countersign_runtime::event::{ThreadId, TurnOutcome};
+use countersign_runtime::event::{ThreadId, TurnId, TurnOutcome};
 use countersign_runtime::history::HistoryPage;
-use countersign_runtime::item::ItemDetail;
+use countersign_runtime::item::{Item, ItemDetail};
 use countersign_runtime::supervisor::ConnectionState;
 use countersign_runtime::transcript::{Limits, Transcript, item_key};
 use countersign_runtime::{AskError, Event, Prompt, RpcError, Session};
@@ -45,6 +45,8 @@ pub trait Around: Send + Sync + 'static {
     fn is_in_front(&self) -> bool;
     /// Its face changed.
     fn changed(&self);
+    /// An item of it, or of an agent that it started, is final.
+    fn item_ended(&self, thread: &ThreadId, turn: &TurnId, item: &Item);
     /// This thread is its own from now on, or that of an agent which it started. `to_resume` says
     /// that it is the session's own and on disk.
     fn owns(&self, thread: &ThreadId, to_resume: bool);
@@ -65,6 +67,7 @@ pub fn open(around: impl Around) -> Handle {
         face,
         phase: Phase::Down,
         queued: Vec::new(),
+        next: Vec::new(),
         transcript: Transcript::new(Limits::default()),
         watch: None,
         cursor: None,
@@ -112,6 +115,8 @@ struct Actor {
     phase: Phase,
     /// Messages that wait for the session to come up.
     queued: Vec<(String, Reply)>,
+    /// What is to begin the next turn.
+    next: Vec<(String, Reply)>,
     transcript: Transcript,
     watch: Option<Watch>,
     /// Where the page before the first row begins, and how many rows had left when that was so.
@@ -178,6 +183,10 @@ impl Actor {
                     self.queued.push((text, reply));
                     self.bring_up();
                 }
+            },
+            Command::SendNext { text, reply } => match &self.phase {
+                Phase::Up(live) if live.session.is_busy() => self.next.push((text, reply)),
+                _ => self.command(Command::Send { text, reply }),
             },
             Command::Stop { reply } => self.stop(reply),
             Command::Retry => {
@@ -377,8 +386,18 @@ impl Actor {
                     self.failure = Some(failed(failure));
                 }
                 self.mark_unread();
+                for (text, reply) in std::mem::take(&mut self.next) {
+                    self.send(text, reply);
+                }
             }
             Event::Disconnected(_) => {
+                for (_, waiting) in self.next.drain(..) {
+                    let _ = waiting.send(Err(CommandError {
+                        code: ErrorCode::Unavailable,
+                        problem: problems::gave_up(None, None),
+                        field: None,
+                    }));
+                }
                 self.face(|face| face.running_since = None);
                 self.mark_unread();
             }
@@ -394,10 +413,16 @@ impl Actor {
                         self.at.owns(&child.as_str().into(), false);
                     }
                 }
-                if matches!(item.detail, ItemDetail::AgentMessage { .. })
-                    && matches!(event, Event::ItemCompleted { .. })
-                {
-                    self.mark_unread();
+                if let (Event::ItemCompleted { turn, .. }, Phase::Up(live)) = (event, &self.phase) {
+                    self.at.item_ended(&live.session.thread_id(), turn, item);
+                    if matches!(item.detail, ItemDetail::AgentMessage { .. }) {
+                        self.mark_unread();
+                    }
+                }
+            }
+            Event::OfAgent { thread, event } => {
+                if let Event::ItemCompleted { turn, item } = &**event {
+                    self.at.item_ended(thread, turn, item);
                 }
             }
             Event::TokenUsage(usage) => {
@@ -502,7 +527,7 @@ impl Actor {
     }
 
     async fn leave(&mut self) {
-        for (_, reply) in self.queued.drain(..) {
+        for (_, reply) in self.queued.drain(..).chain(self.next.drain(..)) {
             let _ = reply.send(Err(super::closed()));
         }
         if let Phase::Up(live) = std::mem::replace(&mut self.phase, Phase::Down)

@@ -33,6 +33,11 @@ enum Command {
         text: String,
         reply: Reply,
     },
+    /// As a turn of its own, after the one that runs.
+    SendNext {
+        text: String,
+        reply: Reply,
+    },
     Stop {
         reply: Reply,
     },
@@ -90,6 +95,11 @@ impl Handle {
     /// Sends a message. Resolves when the app-server has taken it.
     pub async fn send(&self, text: String) -> Result<(), CommandError> {
         self.ask(|reply| Command::Send { text, reply }).await
+    }
+
+    /// Sends a message that begins a turn of its own, once the one that runs has ended.
+    pub async fn send_next(&self, text: String) -> Result<(), CommandError> {
+        self.ask(|reply| Command::SendNext { text, reply }).await
     }
 
     /// Stops whatever runs.

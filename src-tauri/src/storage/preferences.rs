@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use countersign_contract::{Problem, Settings, Theme};
+use countersign_contract::{Problem, Settings};
 use tauri::{AppHandle, Runtime};
 
 use super::{Document, StorageError, Stored};
@@ -10,7 +10,7 @@ use super::{Document, StorageError, Stored};
 impl Stored for Settings {
     const NAME: &'static str = "settings";
     const WHAT: &'static str = "settings";
-    const VERSION: u64 = 1;
+    const VERSION: u64 = 2;
 }
 
 /// The app's settings, kept.
@@ -22,9 +22,7 @@ pub struct Preferences {
 impl Preferences {
     /// Opens `settings.json` in the app's data folder. See [`Document::open`] for the problems.
     pub fn open<R: Runtime>(app: &AppHandle<R>, folder: &Path) -> (Self, Vec<Problem>) {
-        let (document, problems) = Document::open(app, folder, || Settings {
-            theme: Theme::default(),
-        });
+        let (document, problems) = Document::open(app, folder, Settings::default);
         (Self { document }, problems)
     }
 

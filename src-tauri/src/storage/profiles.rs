@@ -10,8 +10,8 @@ use std::{
 };
 
 use countersign_contract::{
-    ApprovalPolicy, CommandError, DialogMode, Problem, Profile, ProfileColor, ProfileId,
-    ProfileOrigin, ProfileSettings, SandboxMode,
+    ApprovalPolicy, CommandError, Problem, Profile, ProfileColor, ProfileId, ProfileOrigin,
+    ProfileSettings, SandboxMode, ShowWhen,
 };
 use serde::{Deserialize, Serialize};
 use tauri::{AppHandle, Runtime};
@@ -32,7 +32,7 @@ pub struct ProfileList {
 impl Stored for ProfileList {
     const NAME: &'static str = "profiles";
     const WHAT: &'static str = "profiles";
-    const VERSION: u64 = 1;
+    const VERSION: u64 = 2;
 
     fn check(&self) -> Result<(), String> {
         let ids: BTreeSet<_> = self.profiles.iter().map(|profile| &profile.id).collect();
@@ -258,6 +258,8 @@ fn plain_settings(name: &str, color: ProfileColor) -> ProfileSettings {
         sandbox: SandboxMode::WorkspaceWrite,
         approval: ApprovalPolicy::OnRequest,
         developer_instructions: String::new(),
-        dialogs: DialogMode::Always,
+        dialogs: ShowWhen::Always,
+        notifications: ShowWhen::WhenUnfocused,
+        sound: false,
     }
 }

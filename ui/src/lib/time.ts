@@ -35,3 +35,21 @@ export function counting(ms: number): string {
   if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
+
+/** How long until a moment, coarsely. */
+export function timeLeft(at: number, now: number): string {
+  const minutes = Math.max(1, Math.round((at - now) / 60_000));
+  if (minutes < 90) return `${minutes} min`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`;
+}
+
+/** Minutes after midnight as an input of type "time" has them. */
+export const toClock = (minutes: number): string =>
+  `${String(Math.floor(minutes / 60)).padStart(2, "0")}:${String(minutes % 60).padStart(2, "0")}`;
+
+/** Minutes after midnight; `null` when it is no time. */
+export function fromClock(text: string): number | null {
+  const found = /^(\d{2}):(\d{2})/.exec(text);
+  return found ? Number(found[1]) * 60 + Number(found[2]) : null;
+}

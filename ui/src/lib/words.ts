@@ -1,11 +1,8 @@
 /** The words for what the contract names by codes: the one place where a state, a policy or an outcome gets its text. */
 import type {
-  Approval,
-  ApprovalOutcome,
   ApprovalPolicy,
   ChangeKind,
-  ChoiceId,
-  DialogMode,
+  ShowWhen,
   Profile,
   ProfileColor,
   SandboxMode,
@@ -19,7 +16,23 @@ import type {
 import { clockTime, duration } from "./time";
 
 /** The shapes that states are drawn with; see StateMark.svelte. */
-export type Shape = "disc" | "half" | "ring" | "triangle" | "again" | "dot" | "check" | "cross" | "bar" | "square";
+export type Shape =
+  | "disc"
+  | "half"
+  | "ring"
+  | "triangle"
+  | "again"
+  | "dot"
+  | "check"
+  | "cross"
+  | "bar"
+  | "square"
+  | "diamond"
+  | "eye"
+  | "pen"
+  | "globe"
+  | "key"
+  | "unknown";
 /** The meanings that have a colour. */
 export type Tone = "plain" | "accent" | "waiting" | "good" | "bad" | "info";
 export interface Look {
@@ -94,7 +107,7 @@ export const approvalHelp: Record<ApprovalPolicy, string> = {
   onRequest: "When it wants to leave the sandbox.",
   never: "Never: what the sandbox forbids simply fails.",
 };
-export const dialogWords: Record<DialogMode, string> = {
+export const showWhenWords: Record<ShowWhen, string> = {
   always: "For every question",
   whenUnfocused: "Only while Countersign is in the background",
   never: "Never",
@@ -116,40 +129,6 @@ export const policyLine = (profile: Pick<Profile, "sandbox" | "approval">): stri
 
 export const changeWords: Record<ChangeKind, string> = { add: "New", delete: "Deleted", update: "Changed" };
 
-const answered: Record<ChoiceId, string> = {
-  allowOnce: "Allowed once",
-  allowForSession: "Allowed for this session",
-  allowByRule: "Allowed, and a rule was written",
-  allowHost: "Host allowed by a rule",
-  denyHost: "Host denied by a rule",
-  deny: "Denied",
-  denyAndStop: "Denied, and the turn was stopped",
-};
-
-/** What a settled card says in place of its buttons. */
-export function outcomeWords(outcome: ApprovalOutcome): string {
-  switch (outcome.kind) {
-    case "answered":
-      return answered[outcome.choice] + (outcome.by === "dialog" ? " in the dialog" : "");
-    case "hook":
-      return `${outcome.allowed ? "Allowed" : "Denied"} by the hook ${outcome.name}`;
-    case "elsewhere":
-      return "Settled elsewhere";
-    case "turnEnded":
-      return "Its turn ended; nothing was done";
-    case "sessionClosed":
-      return "Its session was closed; nothing was done";
-    case "serverDied":
-      return "Codex stopped; nothing was done";
-  }
-}
-
-/** Whether an outcome let the agent go on with what it asked for. */
-export function outcomeAllows(outcome: ApprovalOutcome): boolean {
-  if (outcome.kind === "hook") return outcome.allowed;
-  return outcome.kind === "answered" && outcome.choice.startsWith("allow");
-}
-
 /** The state of a session's app-server, for the status line. */
 export function connectionWords(session: Session): string {
   switch (session.state) {
@@ -166,30 +145,6 @@ export function connectionWords(session: Session): string {
     case "idle":
       return "Codex is ready";
   }
-}
-
-/** A choice's words where only its id is known. */
-export const choiceWords: Record<ChoiceId, string> = {
-  allowOnce: "Allow once",
-  allowForSession: "Allow for this session",
-  allowByRule: "Always allow",
-  allowHost: "Always allow this host",
-  denyHost: "Always deny this host",
-  deny: "Deny",
-  denyAndStop: "Deny and stop",
-};
-
-/**
- * The answers in the order of focus, in rows: what denies, with the default first; what allows; what lasts. Within a row
- * they stand as they were offered.
- */
-export function inRows(choices: Approval["choices"]): Approval["choices"][] {
-  const rows = [
-    choices.filter((choice) => !choice.allows && !choice.lasting),
-    choices.filter((choice) => choice.allows && !choice.lasting),
-    choices.filter((choice) => choice.lasting),
-  ];
-  return rows.filter((row) => row.length > 0);
 }
 
 const whole = new Intl.NumberFormat(undefined);

@@ -2,13 +2,15 @@
 import { createContext } from "svelte";
 import type { Backend } from "../backend/types";
 import { BackendError } from "../backend/types";
-import type { AppState, ChoiceId, Profile, Settings, Theme } from "../contract";
+import type { Approval, AppState, ChoiceId, Profile, Settings } from "../contract";
 import { fromHome, shorten } from "../lib/path";
-import { choiceWords } from "../lib/words";
+import { choiceWords } from "../lib/asked";
 import { Approvals } from "./approvals.svelte";
+import type { Batch } from "./batch.svelte";
 import { Drafts } from "./drafts.svelte";
 import { Layout } from "./layout.svelte";
 import { Notices } from "./notices.svelte";
+import { Rules } from "./rules.svelte";
 import { Sessions } from "./sessions.svelte";
 import { Watch } from "./watch.svelte";
 
@@ -17,7 +19,10 @@ export type Dialog =
   | { kind: "profiles"; profile?: string }
   | { kind: "settings" }
   | { kind: "palette" }
-  | { kind: "closeSession"; session: string };
+  | { kind: "closeSession"; session: string }
+  | { kind: "several"; batch: Batch }
+  | { kind: "rules"; from?: Approval }
+  | { kind: "ledger" };
 
 export class App {
   readonly backend: Backend;
@@ -26,9 +31,10 @@ export class App {
   readonly approvals: Approvals;
   readonly notices: Notices;
   readonly watch: Watch;
+  readonly rules: Rules;
   readonly layout = new Layout();
   profiles = $state.raw<readonly Profile[]>([]);
-  settings = $state.raw<Settings>({ theme: "system" });
+  settings = $state.raw<Settings>({ theme: "system", quietHours: null, ledgerDays: null });
   version = $state("");
   home = $state("");
   /** The first state has come. */
@@ -52,6 +58,7 @@ export class App {
     this.drafts = new Drafts(backend);
     this.notices = new Notices(backend);
     this.watch = new Watch(backend);
+    this.rules = new Rules(backend);
     this.approvals = new Approvals(backend, (name, choice) => this.#late(name, choice));
   }
 
@@ -65,6 +72,10 @@ export class App {
         this.backend.on("approval://requested", (approval) => this.approvals.requested(approval)),
         this.backend.on("approval://resolved", (resolved) => this.approvals.resolved(resolved)),
         this.backend.on("approval://late", (late) => this.#late(late.name, late.choice)),
+        this.backend.on("approval://show", (id) => {
+          if (id !== null) this.showQuestion(id);
+        }),
+        this.backend.on("rules://changed", (book) => this.rules.take(book)),
         this.backend.on("profiles://changed", (profiles) => (this.profiles = profiles)),
         this.backend.on("notices://changed", (notices) => (this.notices.list = notices)),
         this.backend.on("settings://changed", (settings) => (this.settings = settings)),
@@ -90,6 +101,28 @@ export class App {
     work.catch((thrown: unknown) => this.notices.fail(thrown));
   }
 
+  /** Brings a question to the eye: its session to the front, its card on the desk into view. Answers nothing. */
+  showQuestion(id: string): void {
+    const card = this.approvals.get(id);
+    if (!card || !this.approvals.want(id, "card")) {
+      this.notices.say(`settled:${id}`, "info", {
+        what: card ? `“${card.approval.name}” was settled already.` : "That question was settled already.",
+        meaning: "",
+        remedy: "",
+        details: null,
+      });
+      return;
+    }
+    this.dialog = null;
+    this.openDesk();
+    this.attempt(this.sessions.activate(card.approval.session));
+  }
+
+  /** In a narrow window the desk lies over the transcript, and is opened when something on it is to be seen. */
+  openDesk(): void {
+    if (this.layout.narrow) this.layout.drawerOpen = true;
+  }
+
   /** Goes to the session and row that a question belongs to. */
   showInTranscript(session: string, row: string | null): void {
     this.sought = row === null ? null : { session, row };
@@ -105,13 +138,20 @@ export class App {
     else this.dialog = { kind: "closeSession", session: id };
   }
 
-  setTheme(theme: Theme): void {
-    this.attempt(this.backend.call("settings_update", { settings: { ...this.settings, theme } }));
+  set(change: Partial<Settings>): void {
+    this.attempt(this.backend.call("settings_update", { settings: { ...this.settings, ...change } }));
   }
 
   openLink(url: string): void {
     this.attempt(this.backend.call("link_open", { url }));
   }
+
+  /** What a rule's scope is called. */
+  readonly ruleNames = {
+    session: (id: string) => this.sessions.get(id)?.title,
+    profile: (id: string) => this.profile(id)?.name,
+    path: (path: string) => this.path(path, 60),
+  };
 
   /** A path for a line of the given length. */
   path(path: string, limit = 48): string {

@@ -7,7 +7,11 @@
 import { SvelteSet } from "svelte/reactivity";
 import type { Backend } from "../backend/types";
 import { BackendError } from "../backend/types";
-import type { Approval, ApprovalOutcome, ApprovalResolved, ChoiceId } from "../contract";
+import type { Approval, ApprovalOutcome, ApprovalResolved, BatchResult, ChoiceId } from "../contract";
+import { answersOf } from "../lib/answers";
+import { isDenial } from "../lib/asked";
+import { Answers } from "./answers.svelte";
+import { DeskFilter, isWanted } from "./filter.svelte";
 
 /** A card on the screen: an open question, or one that was settled under the person's hand. */
 export interface Card {
@@ -33,9 +37,17 @@ export class Approvals {
   cards = $state.raw<readonly Card[]>([]);
   /** Questions whose answer is on its way. */
   answering = new SvelteSet<string>();
-  /** The question whose card is to get the focus, once it is on the screen. */
-  wanted = $state<string | null>(null);
+  /** The question whose card on the desk is to get the focus: on its first answer, or on the card as a whole. */
+  wanted = $state.raw<{ id: string; on: "answer" | "card" } | null>(null);
+  readonly answers = new Answers();
+  readonly filter = new DeskFilter();
   open = $derived(this.cards.filter((card) => card.outcome === null));
+  /** What the desk shows of the cards. A settled card under the hand stays, whatever is filtered. */
+  shown = $derived(
+    this.filter.active
+      ? this.cards.filter((card) => card.outcome !== null || isWanted(card.approval, this.filter.wanted))
+      : this.cards,
+  );
 
   #backend: Backend;
   #onLate: (name: string, choice: ChoiceId) => void;
@@ -51,6 +63,7 @@ export class Approvals {
   take(approvals: readonly Approval[]): void {
     this.#known.clear();
     for (const approval of approvals) this.#known.set(approval.id, { approval, outcome: null, revision: 0 });
+    this.answers.only(new Set(approvals.map((approval) => approval.id)));
     this.#arrange();
   }
 
@@ -67,6 +80,7 @@ export class Approvals {
     if (!known) return;
     this.#known.set(id, { ...known, outcome });
     this.answering.delete(id);
+    this.answers.forget(id);
     this.#arrange();
   }
 
@@ -95,22 +109,45 @@ export class Approvals {
     );
   }
 
-  /** Gives an answer. The card closes when Rust says that it is settled, not before. */
+  /** Brings the focus to a question's card on the desk. False when the question is not open. */
+  want(id: string, on: "answer" | "card"): boolean {
+    const card = this.#known.get(id);
+    if (!card || card.outcome) return false;
+    if (!isWanted(card.approval, this.filter.wanted)) this.filter.clear();
+    this.wanted = { id, on };
+    return true;
+  }
+
+  /**
+   * Gives an answer. The card closes when Rust says that it is settled, not before. What was filled in stays until then;
+   * what is wrong with it is said beside its field.
+   */
   async answer(id: string, choice: ChoiceId): Promise<void> {
     const card = this.#known.get(id);
     if (!card || card.outcome || this.answering.has(id)) return;
+    const draft = this.answers.of(card.approval);
+    if (choice === "submit" && draft.check() !== null) return;
     this.answering.add(id);
     try {
-      await this.#backend.call("approval_answer", { approval: id, choice });
+      const fields = choice === "submit" ? answersOf(draft.fields, (field) => draft.of(field)) : [];
+      const reason = isDenial(choice) ? draft.reason?.trim() || null : null;
+      await this.#backend.call("approval_answer", { approval: id, answer: { choice, fields, reason } });
+      draft.wipe();
     } catch (thrown) {
       const error = BackendError.from(thrown);
       this.answering.delete(id);
+      if (error.code === "invalid" && error.field !== null && draft.blame(error.field, error.line)) return;
       if (error.code !== "stale") throw error;
       this.#onLate(card.approval.name, choice);
       // Rust has said, or will say, how it was settled; until then the card must not look open.
       if (!this.#known.get(id)?.outcome)
         this.resolved({ id, session: card.approval.session, outcome: { kind: "elsewhere" } });
     }
+  }
+
+  /** Answers the questions that a person was shown, and no other. */
+  answerMany(ids: readonly string[], choice: ChoiceId): Promise<BatchResult> {
+    return this.#backend.call("approval_answer_many", { approvals: [...ids], choice });
   }
 
   #arrange(): void {

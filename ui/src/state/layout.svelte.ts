@@ -2,7 +2,7 @@
 import { MediaQuery } from "svelte/reactivity";
 
 const KEY = "countersign.layout";
-export const DESK = { least: 280, most: 560, usual: 348 };
+export const DESK = { least: 280, most: 560, usual: 384 };
 
 export class Layout {
   deskWidth = $state(DESK.usual);

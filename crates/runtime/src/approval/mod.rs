@@ -7,10 +7,28 @@
 //! view closes.
 //!
 //! The loop starts with the first pre-tool-use hook, once a client. Without one there is nobody to ask and every
-//! request is denied at once, in its own shape, with a notice.
+//! request is denied at once, in its own shape, with a notice. So are, always, tools that the client is to carry
+//! out, and what this build does not know ([`Subject::DynamicTool`], [`Subject::Unknown`], [`Elicitation::Other`]).
+//!
+//! What can be answered, and with what:
+//!
+//! | asked | fixed answers | written answer |
+//! |---|---|---|
+//! | a command, a change of files | allow (once, for the session, by rule), deny, deny and stop | |
+//! | permissions | allow (for the turn, for the session), deny | |
+//! | questions | deny: the agent gets empty answers | [`Decision::Answer`] |
+//! | an MCP server's form | deny, dismiss | [`Decision::Submit`] |
+//! | an MCP server's page | allow, deny, dismiss | |
+//! | an MCP server's tool | allow (once; for the session and always where offered), deny | |
 
 mod decision;
+mod elicitation;
+mod form;
 pub mod ledger;
+mod permissions;
+mod problem;
+mod question;
+mod reason;
 pub mod request;
 
 use std::collections::HashMap;
@@ -18,9 +36,16 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot};
+use tracing::Instrument;
 
 pub use decision::Decision;
+pub use elicitation::{Elicitation, ToolRequest};
+pub use form::{Field, FieldKind, FieldOption, FormSchema, TextFormat};
 pub use ledger::{By, Entry, Key, Outcome, Refused};
+pub use permissions::PermissionsRequest;
+pub use problem::{FieldProblem, Problem};
+pub use question::{Answers, Question, QuestionOption, UserInputRequest};
+pub use reason::{Reason, Untold};
 pub use request::{ActionKind, CommandAction, CommandRequest, HostRule, Request, Subject};
 
 use crate::connection::Connection;
@@ -36,7 +61,8 @@ pub enum Notice {
     Requested(Entry),
     /// A question is settled. Also said of questions that hooks decided before any person was asked.
     Resolved(Entry, Outcome),
-    /// A request that no person can answer yet was denied in its own shape.
+    /// A request that nobody can answer, or that there was nobody to ask about, was denied in its own
+    /// shape.
     Denied(Arc<Request>),
     /// A hook failed while it was asked about a tool use.
     HookFailed(HookIssue),
@@ -93,6 +119,8 @@ struct ThreadHooks {
 /// What a thread knows of a request besides what the request says.
 #[derive(Default)]
 pub(crate) struct Setting {
+    /// The thread of the session that it belongs to, whose hooks are asked.
+    pub(crate) session: ThreadId,
     pub(crate) cwd: Option<std::path::PathBuf>,
     pub(crate) model: Option<String>,
     /// The item that the request is about.
@@ -127,7 +155,8 @@ impl Approvals {
         self.lock().asked()
     }
 
-    /// Answers a question for a person at `presenter`. The first answer wins.
+    /// Answers a question for a person at `presenter`. The first answer wins. One that the question does
+    /// not accept ([`Request::accepts`]) leaves it open.
     pub fn decide(&self, key: &Key, decision: Decision, presenter: &str) -> Result<(), Refused> {
         self.lock()
             .decide(key, decision, By::Person(presenter.to_owned()))
@@ -196,22 +225,28 @@ impl Approvals {
     }
 
     /// A request arrived. Called by the reader: does not wait.
-    pub(crate) fn arrive(&self, key: Key, request: Request, setting: Setting) {
+    pub(crate) fn arrive(&self, key: Key, mut request: Request, setting: Setting) {
+        request.about = setting.item;
         let request = Arc::new(request);
         let mut state = self.lock();
         if request.decisions().is_empty() {
-            state.answer(&key, request.denial());
-            state.tell(Notice::Denied(request));
+            if state.ledger.refuse(key.clone()) {
+                state.answer(&key, request.denial());
+                state.tell(Notice::Denied(request));
+            }
             return;
         }
-        if !state
-            .ledger
-            .arrive(key.clone(), Arc::clone(&request), now_ms())
-        {
+        if !state.ledger.arrive(
+            key.clone(),
+            Arc::clone(&request),
+            Arc::clone(&setting.session),
+            now_ms(),
+        ) {
             return;
         }
-        tracing::debug!(%key, thread = %request.thread, "a question arrived");
-        let hooks = state.hooks_of(&request.thread);
+        let turn = request.turn.as_deref();
+        tracing::info!(%key, thread = %request.thread, turn, method = request.method, "a question arrived");
+        let hooks = state.hooks_of(&setting.session);
         let jobs = self
             .inner
             .jobs
@@ -226,17 +261,19 @@ impl Approvals {
         state.deciding.insert(key.clone(), gone);
         let context = HookContext {
             thread: Some(Arc::clone(&request.thread)),
+            metadata: state.metadata_of(&setting.session),
+            session: Some(setting.session),
             turn: request.turn.clone(),
             cwd: match &request.subject {
                 Subject::Command(command) if !command.cwd.is_empty() => {
                     Some(command.cwd.clone().into())
                 }
+                Subject::Permissions(PermissionsRequest { cwd: Some(cwd), .. }) => Some(cwd.into()),
                 _ => setting.cwd,
             },
             model: setting.model,
-            metadata: state.metadata_of(&request.thread),
+            item: request.about.clone(),
             request: Some(request),
-            item: setting.item,
             ..HookContext::new(Phase::PreToolUse)
         };
         // The loop ends only with the client, and then nobody is left to answer.
@@ -317,6 +354,9 @@ impl State {
                 }
                 Effect::Requested(entry) => self.tell(Notice::Requested(entry)),
                 Effect::Resolved(entry, outcome) => {
+                    let (key, thread) = (&entry.key, &entry.request.thread);
+                    let turn = entry.request.turn.as_deref();
+                    tracing::info!(%key, %thread, turn, outcome = outcome.kind(), "a question is settled");
                     self.deciding.remove(&entry.key);
                     self.tell(Notice::Resolved(entry, outcome));
                 }
@@ -362,7 +402,13 @@ impl Drop for Registration {
 /// Takes requests as they come and lets hooks decide on each in a task of its own.
 async fn approval_loop(approvals: Weak<Inner>, mut jobs: mpsc::UnboundedReceiver<Job>) {
     while let Some(job) = jobs.recv().await {
-        tokio::spawn(decide_by_hooks(approvals.clone(), job));
+        let span = tracing::info_span!(
+            "question",
+            key = %job.key,
+            thread = job.context.thread.as_deref(),
+            turn = job.context.turn.as_deref(),
+        );
+        tokio::spawn(decide_by_hooks(approvals.clone(), job).instrument(span));
     }
 }
 

@@ -6,8 +6,11 @@ use codex_codes::protocol as wire;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::elicitation::Elicitation;
+use super::permissions::PermissionsRequest;
+use super::question::UserInputRequest;
 use crate::event::{ThreadId, TurnId};
-use crate::item::ItemId;
+use crate::item::{Item, ItemId};
 use crate::protocol::unwrap_shell;
 
 /// A request of the server.
@@ -19,6 +22,9 @@ pub struct Request {
     pub turn: Option<TurnId>,
     /// The item that it is about. A command's or file change's was started before the request.
     pub item: Option<ItemId>,
+    /// That item, as it was known when the request came. A change of files has its diff nowhere else. Missing when
+    /// it was proposed before this client attached (FACTS section 4).
+    pub about: Option<Arc<Item>>,
     /// What is asked.
     pub subject: Subject,
     /// The agent's reason, in its own words.
@@ -40,11 +46,11 @@ pub enum Subject {
         grant_root: Option<String>,
     },
     /// To be given permissions.
-    Permissions,
+    Permissions(PermissionsRequest),
     /// To answer questions.
-    UserInput,
-    /// To fill in an MCP server's form, visit its page, or let it use a tool.
-    Elicitation,
+    UserInput(UserInputRequest),
+    /// To fill in an MCP server's form, visit its page, or let one of its tools be used.
+    Elicitation(Elicitation),
     /// To carry out a tool of the client.
     DynamicTool,
     /// Something that this build does not know.
@@ -61,6 +67,10 @@ pub struct CommandRequest {
     pub cwd: String,
     /// It is input to a terminal that runs already, not a new command.
     pub to_terminal: bool,
+    /// A person wrote it, not the agent.
+    pub by_person: bool,
+    /// Tells several questions about one item apart, where the server asks several.
+    pub approval_id: Option<String>,
     /// A host that it wants to reach, as `protocol://host`.
     pub network: Option<String>,
     /// Permissions that it wants besides the sandbox's, one phrase each.
@@ -110,8 +120,8 @@ pub struct HostRule {
 
 impl Request {
     /// Reads a request. Never fails: one that cannot be read is [`Subject::Unknown`], which nobody
-    /// can allow.
-    pub(crate) fn read(method: &str, params: &RawValue) -> Self {
+    /// can allow. For requests that were kept too.
+    pub fn read(method: &str, params: &RawValue) -> Self {
         #[derive(Deserialize, Default)]
         #[serde(rename_all = "camelCase", default)]
         struct Place {
@@ -130,9 +140,14 @@ impl Request {
                         grant_root: params.grant_root,
                     })
             }
-            "item/permissions/requestApproval" => Some(Subject::Permissions),
-            "item/tool/requestUserInput" => Some(Subject::UserInput),
-            "mcpServer/elicitation/request" => Some(Subject::Elicitation),
+            "item/permissions/requestApproval" => value(params).and_then(|params| {
+                let cwd = params["cwd"].as_str().map(str::to_owned);
+                PermissionsRequest::read(&params["permissions"], cwd).map(Subject::Permissions)
+            }),
+            "item/tool/requestUserInput" => value(params)
+                .and_then(|params| UserInputRequest::read(&params).map(Subject::UserInput)),
+            "mcpServer/elicitation/request" => value(params)
+                .and_then(|params| Elicitation::read(&params).map(Subject::Elicitation)),
             "item/tool/call" => Some(Subject::DynamicTool),
             _ => None,
         };
@@ -140,6 +155,7 @@ impl Request {
             thread: place.thread_id.into(),
             turn: place.turn_id.map(Arc::from),
             item: place.item_id.map(Arc::from),
+            about: None,
             subject: subject.unwrap_or(Subject::Unknown),
             reason: place.reason.filter(|reason| !reason.trim().is_empty()),
             method: method.to_owned(),
@@ -148,19 +164,33 @@ impl Request {
     }
 }
 
+fn value(params: &RawValue) -> Option<serde_json::Value> {
+    serde_json::from_str(params.get()).ok()
+}
+
 fn command(params: &RawValue) -> Option<Subject> {
     // The experimental members are not in the generated type, and must not go unseen.
-    let raw: serde_json::Value = serde_json::from_str(params.get()).ok()?;
+    let raw = value(params)?;
+    let (to_terminal, by_person) = match raw["kind"].as_str() {
+        // An older server names no kind.
+        None | Some("command") => (false, false),
+        Some("humanCommand") => (false, true),
+        Some("writeStdin") => (true, false),
+        // Nobody can tell what allowing this would do.
+        Some(_) => return None,
+    };
     let params: wire::CommandExecutionRequestApprovalParams =
         serde_json::from_str(params.get()).ok()?;
-    Some(Subject::Command(CommandRequest {
+    let command = CommandRequest {
         command: params
             .command
             .as_deref()
             .map(|c| unwrap_shell(c).into_owned())
             .unwrap_or_default(),
         cwd: params.cwd.map(|cwd| cwd.0).unwrap_or_default(),
-        to_terminal: raw["kind"] == "writeStdin",
+        to_terminal,
+        by_person,
+        approval_id: raw["approvalId"].as_str().map(str::to_owned),
         network: match &raw["networkApprovalContext"] {
             serde_json::Value::Object(context) => Some(format!(
                 "{}://{}",
@@ -175,7 +205,10 @@ fn command(params: &RawValue) -> Option<Subject> {
             )),
             _ => None,
         },
-        extra_permissions: extra_permissions(&raw["additionalPermissions"]),
+        extra_permissions: match &raw["additionalPermissions"] {
+            serde_json::Value::Null => Vec::new(),
+            permissions => PermissionsRequest::read(permissions, None)?.phrases(),
+        },
         proposed_rule: params
             .proposed_execpolicy_amendment
             .filter(|rule| !rule.is_empty()),
@@ -189,7 +222,12 @@ fn command(params: &RawValue) -> Option<Subject> {
             })
             .collect(),
         actions: actions(&raw["commandActions"]),
-    }))
+    };
+    // What says nothing of what it wants cannot be allowed by anybody who knows what they do.
+    let says_something = !command.command.trim().is_empty()
+        || command.network.is_some()
+        || !command.extra_permissions.is_empty();
+    says_something.then_some(Subject::Command(command))
 }
 
 fn actions(value: &serde_json::Value) -> Vec<CommandAction> {
@@ -208,55 +246,4 @@ fn actions(value: &serde_json::Value) -> Vec<CommandAction> {
             path: text(&action["path"]),
         })
         .collect()
-}
-
-/// Phrases for `additionalPermissions`. What is not understood is shown as it came rather than left
-/// out: a person must not allow more than they saw.
-fn extra_permissions(value: &serde_json::Value) -> Vec<String> {
-    let serde_json::Value::Object(permissions) = value else {
-        return Vec::new();
-    };
-    let mut out = Vec::new();
-    for (name, value) in permissions {
-        match (name.as_str(), value) {
-            (_, serde_json::Value::Null) => {}
-            ("network", network) if network["enabled"] == true => {
-                out.push("the network".to_owned())
-            }
-            ("network", network) if network["enabled"] == false => {}
-            ("fileSystem", serde_json::Value::Object(folders)) => {
-                for (access, paths) in folders {
-                    let paths = paths.as_array().map(Vec::as_slice).unwrap_or_default();
-                    match access.as_str() {
-                        "read" | "write" => {
-                            let verb = if access == "read" {
-                                "reading"
-                            } else {
-                                "writing"
-                            };
-                            out.extend(
-                                paths
-                                    .iter()
-                                    .filter_map(|p| p.as_str())
-                                    .map(|path| format!("{verb} {path}")),
-                            );
-                        }
-                        // The same again in a longer form, for entries that are plain paths.
-                        "entries" => out.extend(
-                            paths
-                                .iter()
-                                .filter(|entry| entry["path"]["type"] != "path")
-                                .map(serde_json::Value::to_string),
-                        ),
-                        _ => out.push(format!(
-                            "{access}: {}",
-                            serde_json::Value::from(paths.to_vec())
-                        )),
-                    }
-                }
-            }
-            (name, value) => out.push(format!("{name}: {value}")),
-        }
-    }
-    out
 }

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use super::{HookContext, HookRecord, Phase, Runner};
 use crate::error::AskError;
 use crate::event::TurnId;
 use crate::item::Item;
+use crate::spans;
 
 /// The rest of a run's hooks. Dropping it counts as the end of the run.
 pub(crate) struct After {
@@ -110,7 +112,8 @@ impl After {
             let (tx, mut rx) = mpsc::unbounded_channel::<HookContext>();
             let asking = executor.spawn(async move {
                 while let Some(context) = rx.recv().await {
-                    runner.after(&context).await;
+                    let span = spans::hooks(&context);
+                    runner.after(&context).instrument(span).await;
                 }
                 runner
             });

@@ -1,11 +1,12 @@
 //! Which questions and events concern a hook.
 
 use std::borrow::Cow;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::programs::{Programs, programs};
 use super::{Hook, HookContext, HookFuture, Phase};
-use crate::approval::Subject;
+use crate::approval::{Elicitation, Subject};
+use crate::command::plain;
 use crate::item::{FileUpdateKind, ItemDetail};
 
 /// What a hook is about. Everything that is set must hold; an empty one matches always.
@@ -40,23 +41,26 @@ impl Matcher {
 
     /// For a command that runs these programs and no other, and wants no extra permissions. The names
     /// are compared as they are written, so `ls` is not `./ls`. Never matches a line with
-    /// redirections, substitutions or anything else that leaves doubt.
+    /// redirections to or from files, substitutions, variables, patterns, programs that run others
+    /// (`sudo`, `xargs`) or anything else that leaves doubt: [`crate::hooks::Programs::complete`].
     #[must_use]
     pub fn only_programs<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.only_programs.extend(names.into_iter().map(Into::into));
         self
     }
 
-    /// For a command that runs one of these programs, by name or by path. A convenience, no wall: a
-    /// program can be hidden from it (`sh -c`, `xargs`, an alias).
+    /// For a command that runs one of these programs, by name or by path, also by way of another
+    /// (`sh -c`, `xargs`, `$(...)`). A convenience, no wall: a program can be hidden from it (a
+    /// variable, a script, an alias).
     #[must_use]
     pub fn any_program<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.any_program.extend(names.into_iter().map(Into::into));
         self
     }
 
-    /// When all that is touched lies in this folder: the changed files, else the working folder. Does
-    /// not match when that is not known. Paths are compared by their parts; links are not followed.
+    /// When all that is touched lies in this folder: the changed files, the paths that permissions are
+    /// asked for, for a command the working folder. Does not match when that is not known, or when
+    /// there is more to it than paths. Paths are compared by their parts; links are not followed.
     #[must_use]
     pub fn inside(mut self, folder: impl Into<PathBuf>) -> Self {
         self.inside = Some(folder.into());
@@ -113,10 +117,9 @@ impl Matcher {
             let folder = plain(folder);
             move |path: &PathBuf| path.starts_with(&folder)
         };
-        let inside = self
-            .inside
-            .as_deref()
-            .is_none_or(|folder| !touched.is_empty() && touched.iter().all(lies_in(folder)));
+        let inside = self.inside.as_deref().is_none_or(|folder| {
+            !context.touches_more() && !touched.is_empty() && touched.iter().all(lies_in(folder))
+        });
         let touches = self
             .touches
             .as_deref()
@@ -127,17 +130,20 @@ impl Matcher {
 
 impl HookContext {
     /// The tool: `command`, `terminal` (input to a command that runs), `file_change`, `permissions`,
-    /// `user_input`, `elicitation`, `client_tool`; after a use also `SERVER/TOOL` of an MCP server.
-    /// `None` in phases that are about no tool.
+    /// `user_input`, `elicitation` (a form or page of an MCP server), `SERVER/TOOL` of an MCP server,
+    /// `client_tool`. `None` in phases that are about no tool.
     pub fn tool(&self) -> Option<Cow<'static, str>> {
         if let Some(request) = &self.request {
+            if let Subject::Elicitation(Elicitation::Tool(tool)) = &request.subject {
+                return Some(Cow::Owned(format!("{}/{}", tool.server, tool.tool)));
+            }
             return Some(Cow::Borrowed(match &request.subject {
                 Subject::Command(command) if command.to_terminal => "terminal",
                 Subject::Command(_) => "command",
                 Subject::FileChange { .. } => "file_change",
-                Subject::Permissions => "permissions",
-                Subject::UserInput => "user_input",
-                Subject::Elicitation => "elicitation",
+                Subject::Permissions(_) => "permissions",
+                Subject::UserInput(_) => "user_input",
+                Subject::Elicitation(_) => "elicitation",
                 Subject::DynamicTool => "client_tool",
                 Subject::Unknown => return None,
             }));
@@ -179,10 +185,20 @@ impl HookContext {
         Some(found)
     }
 
-    /// The paths that it is about, without `.` and `..`: the files of a change, else the working
-    /// folder. Empty when it is not known.
+    /// The paths that it is about, without `.` and `..`: the files of a change, those that permissions
+    /// are asked for, else the working folder. Empty when it is not known.
     pub fn touched(&self) -> Vec<PathBuf> {
         let cwd = self.cwd.clone().unwrap_or_default();
+        if let Some(request) = &self.request {
+            match &request.subject {
+                Subject::Permissions(asked) => {
+                    let paths = asked.read.iter().chain(&asked.write);
+                    return paths.map(|path| plain(&cwd.join(path))).collect();
+                }
+                Subject::Elicitation(_) | Subject::UserInput(_) => return Vec::new(),
+                _ => {}
+            }
+        }
         let is_change = self.tool().is_some_and(|tool| tool == "file_change");
         if !is_change {
             return self.cwd.iter().map(|cwd| plain(cwd)).collect();
@@ -206,21 +222,19 @@ impl HookContext {
     }
 }
 
-/// A path without `.` and `..`, by its words alone.
-fn plain(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                if !out.pop() && !path.has_root() {
-                    out.push("..");
+impl HookContext {
+    /// It is about more than [`HookContext::touched`] can say.
+    fn touches_more(&self) -> bool {
+        self.request
+            .as_ref()
+            .is_some_and(|request| match &request.subject {
+                Subject::Permissions(asked) => asked.network || !asked.other.is_empty(),
+                Subject::Command(command) => {
+                    command.network.is_some() || !command.extra_permissions.is_empty()
                 }
-            }
-            part => out.push(part),
-        }
+                _ => false,
+            })
     }
-    out
 }
 
 /// A hook that is asked only about what a matcher picks: [`Hook::when`].
@@ -346,6 +360,32 @@ mod tests {
         let context = asked("item/commandExecution/requestApproval", params);
         check(&Matcher::default().only_programs(["ls"]), &context, false);
         check(&Matcher::default().any_program(["ls"]), &context, true);
+    }
+
+    #[test]
+    fn permissions_are_about_their_own_paths_and_tools_about_unknown_ones() {
+        let permissions = |profile: serde_json::Value| {
+            asked(
+                "item/permissions/requestApproval",
+                json!({"threadId": "T", "turnId": "U", "permissions": profile}),
+            )
+        };
+        let inside = Matcher::default().inside("/work/main");
+        let write = |path: &str| json!({"fileSystem": {"write": [path]}});
+        check(&inside, &permissions(write("/work/main/a")), true);
+        check(&inside, &permissions(write("/etc")), false);
+        let more = json!({"network": {"enabled": true}, "fileSystem": {"write": ["/work/main/a"]}});
+        check(&inside, &permissions(more), false);
+        let touches = Matcher::default().touches("/etc");
+        check(&touches, &permissions(write("/etc/x")), true);
+        let tool = asked(
+            "mcpServer/elicitation/request",
+            json!({"threadId": "T", "serverName": "tiny", "mode": "form", "message": "",
+            "requestedSchema": {"type": "object", "properties": {}},
+            "_meta": {"codex_approval_kind": "mcp_tool_call", "tool_name": "write_note"}}),
+        );
+        check(&inside, &tool, false);
+        check(&Matcher::default().tool("tiny/write_note"), &tool, true);
     }
 
     #[test]

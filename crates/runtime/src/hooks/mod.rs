@@ -38,6 +38,8 @@ pub use matcher::{Matcher, When};
 pub use programs::{Programs, programs};
 pub(crate) use run::{Draft, Runner, ToolVerdict};
 pub use shell::ShellHook;
+#[cfg(feature = "fuzzing")]
+pub(crate) use shell::verdict as read_answer;
 
 /// A boxed future, as hooks return it.
 pub type HookFuture<'a> = Pin<Box<dyn Future<Output = Result<Verdict, HookError>> + Send + 'a>>;
@@ -93,6 +95,13 @@ pub enum Verdict {
     },
     /// To answer the question. Only before a tool use.
     Decide(Decision),
+    /// To answer the question in the name of something that the hook speaks for. Only before a tool use.
+    DecideAs {
+        /// The answer.
+        decision: Decision,
+        /// Who is said to have given it, in the place of the hook's name.
+        name: String,
+    },
     /// That a person decides. Only before a tool use.
     AskPerson,
 }
@@ -117,6 +126,9 @@ pub struct HookContext {
     pub phase: Phase,
     /// The thread, once there is one. Before a session start: the one that is resumed or forked.
     pub thread: Option<ThreadId>,
+    /// The thread of the session that it belongs to: `thread` itself, or the one whose agents `thread` is among.
+    /// Missing before a session start, unless a thread is resumed.
+    pub session: Option<ThreadId>,
     /// The turn, once there is one.
     pub turn: Option<TurnId>,
     /// The working folder.
@@ -143,6 +155,7 @@ impl HookContext {
         Self {
             phase,
             thread: None,
+            session: None,
             turn: None,
             cwd: None,
             model: None,

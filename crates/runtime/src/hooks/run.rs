@@ -78,7 +78,7 @@ impl Runner {
                     return Err((hook.name().to_owned(), reason));
                 }
                 Verdict::Mutate(patch) => self.mutate(&hook, &context, patch, draft, cwd),
-                Verdict::Decide(_) | Verdict::AskPerson => {
+                Verdict::Decide(_) | Verdict::DecideAs { .. } | Verdict::AskPerson => {
                     self.issue(
                         &hook,
                         context.phase,
@@ -113,10 +113,16 @@ impl Runner {
             .cloned()
             .collect::<Vec<_>>()
         {
-            match self.ask(&hook, context).await {
-                Verdict::Pass => {}
+            let (verdict, by) = match self.ask(&hook, context).await {
+                Verdict::DecideAs { decision, name } => (Verdict::Decide(decision), name),
+                verdict => (verdict, hook.name().to_owned()),
+            };
+            match verdict {
+                // A decision in another name was taken apart above.
+                Verdict::Pass | Verdict::DecideAs { .. } => {}
                 Verdict::Block { reason } => {
-                    tracing::info!(hook = hook.name(), reason, "a tool use was blocked");
+                    tracing::info!(hook = hook.name(), "a tool use was blocked");
+                    tracing::debug!(reason, "why it was blocked");
                     self.record(&hook, context.phase, Deed::Blocked { reason });
                     let hook = hook.name().to_owned();
                     return ToolVerdict::Decided {
@@ -128,11 +134,10 @@ impl Runner {
                     let offered = context
                         .request
                         .as_ref()
-                        .is_some_and(|r| r.decisions().contains(&decision));
+                        .is_some_and(|request| request.accepts(&decision).is_ok());
                     if offered {
                         self.record(&hook, context.phase, Deed::Decided(decision.clone()));
-                        let hook = hook.name().to_owned();
-                        return ToolVerdict::Decided { decision, hook };
+                        return ToolVerdict::Decided { decision, hook: by };
                     }
                     self.issue(
                         &hook,
@@ -243,7 +248,8 @@ impl Runner {
     }
 
     fn issue(&mut self, hook: &Arc<dyn Hook>, phase: Phase, problem: &str) {
-        tracing::warn!(hook = hook.name(), ?phase, problem, "a hook failed");
+        tracing::warn!(hook = hook.name(), ?phase, "a hook failed");
+        tracing::debug!(problem, "why it failed");
         let problem = problem.to_owned();
         self.record(hook, phase, Deed::Failed { problem });
     }

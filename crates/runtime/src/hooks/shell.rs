@@ -8,6 +8,8 @@
 //!  "prompt": "…", "metadata": {}, "tool": "command", "reason": "the agent's words",
 //!  "command": {"text": "ls | wc", "programs": ["ls", "wc"], "complete": true, "cwd": "/work"},
 //!  "files": [{"path": "/work/a", "kind": "add", "moved_to": null, "diff": "…"}],
+//!  "permissions": {"network": true, "read": ["/etc"], "write": ["/srv"], "other": ["…"]},
+//!  "call": {"server": "notes", "tool": "write", "arguments": {"text": "milk"}},
 //!  "decisions": ["allow", "allow_for_session", "deny", "deny_and_stop"],
 //!  "result": {"status": "completed", "exit_code": 0, "output": "…", "error": null},
 //!  "ended": {"text": "…", "error": null}}
@@ -44,7 +46,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use super::{Hook, HookContext, HookError, HookFuture, Patch, Phase, Verdict};
-use crate::approval::Decision;
+use crate::approval::{Decision, Elicitation, Subject};
 use crate::item::{FileUpdateKind, ItemDetail, WorkStatus};
 use crate::process::Group;
 use crate::profile::Attachment;
@@ -224,7 +226,7 @@ async fn read(
     Ok((kept, rest > 0))
 }
 
-fn verdict(stdout: &[u8]) -> Result<Verdict, HookError> {
+pub(crate) fn verdict(stdout: &[u8]) -> Result<Verdict, HookError> {
     #[derive(Deserialize)]
     #[serde(tag = "verdict", rename_all = "snake_case", deny_unknown_fields)]
     enum Said {
@@ -246,8 +248,15 @@ fn verdict(stdout: &[u8]) -> Result<Verdict, HookError> {
         DenyAndStop {},
         Ask {},
     }
-    if stdout.trim_ascii().is_empty() {
-        return Ok(Verdict::Pass);
+    match stdout.trim_ascii_start().first() {
+        None => return Ok(Verdict::Pass),
+        Some(b'{') => {}
+        // The decoder takes an array of an object's values for the object.
+        Some(_) => {
+            return Err(HookError(
+                "its answer cannot be read: it is no JSON object".to_owned(),
+            ));
+        }
     }
     let said: Said = serde_json::from_slice(stdout)
         .map_err(|error| HookError(format!("its answer cannot be read: {error}")))?;
@@ -299,6 +308,10 @@ struct Told<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<ToldFile<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    permissions: Option<ToldPermissions<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call: Option<ToldCall<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     decisions: Option<Vec<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<ToldResult<'a>>,
@@ -320,6 +333,21 @@ struct ToldFile<'a> {
     kind: &'static str,
     moved_to: Option<&'a str>,
     diff: &'a str,
+}
+
+#[derive(Serialize)]
+struct ToldPermissions<'a> {
+    network: bool,
+    read: &'a [String],
+    write: &'a [String],
+    other: &'a [String],
+}
+
+#[derive(Serialize)]
+struct ToldCall<'a> {
+    server: &'a str,
+    tool: &'a str,
+    arguments: serde_json::Value,
 }
 
 #[derive(Serialize)]
@@ -345,6 +373,7 @@ impl<'a> Told<'a> {
                 .map(|cwd| cwd.to_string_lossy().into_owned())
         };
         let detail = context.item.as_ref().map(|item| &item.detail);
+        let subject = context.request.as_ref().map(|request| &request.subject);
         Self {
             version: 1,
             phase: context.phase,
@@ -372,6 +401,23 @@ impl<'a> Told<'a> {
                 Some(ItemDetail::FileChange { changes, .. }) => {
                     Some(changes.iter().map(ToldFile::of).collect())
                 }
+                _ => None,
+            },
+            permissions: match subject {
+                Some(Subject::Permissions(asked)) => Some(ToldPermissions {
+                    network: asked.network,
+                    read: &asked.read,
+                    write: &asked.write,
+                    other: &asked.other,
+                }),
+                _ => None,
+            },
+            call: match subject {
+                Some(Subject::Elicitation(Elicitation::Tool(tool))) => Some(ToldCall {
+                    server: &tool.server,
+                    tool: &tool.tool,
+                    arguments: serde_json::from_str(&tool.arguments).unwrap_or_default(),
+                }),
                 _ => None,
             },
             decisions: context
@@ -439,14 +485,20 @@ impl<'a> ToldResult<'a> {
     }
 }
 
-/// The word for a decision, for those that a hook can give. Rules that last are for people.
+/// The word for a decision, for those that a program can give. What lasts and what is written is for
+/// people.
 fn word(decision: &Decision) -> Option<&'static str> {
     match decision {
         Decision::Allow => Some("allow"),
         Decision::AllowForSession => Some("allow_for_session"),
         Decision::Deny => Some("deny"),
         Decision::DenyAndStop => Some("deny_and_stop"),
-        Decision::AllowByRule(_) | Decision::ApplyHostRule(_) => None,
+        Decision::AllowAlways
+        | Decision::AllowByRule(_)
+        | Decision::ApplyHostRule(_)
+        | Decision::Answer(_)
+        | Decision::Submit(_)
+        | Decision::Dismiss => None,
     }
 }
 
@@ -477,6 +529,7 @@ mod tests {
             "allow",
             "{}",
             "[]",
+            r#"["allow"]"#,
             r#"{"verdict":"Allow"}"#,
             r#"{"verdict":"allow","only_if":"x"}"#,
             r#"{"verdict":"mutate","promt":"p"}"#,

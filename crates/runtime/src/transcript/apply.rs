@@ -48,17 +48,19 @@ impl Transcript {
             Event::Gap { missed } => self.gap(*missed),
             Event::Disconnected(death) => self.disconnected(death),
             Event::Resumed { .. } => self.resumed(),
+            Event::CaughtUp { page } => self.catch_up(page),
             Event::ResumeFailed { error } => {
                 self.once(RowKind::Trouble(Trouble::ResumeFailed {
                     reason: capped(&error.to_string(), content::MESSAGE),
                 }));
             }
-            // What these say is not part of what was said and done.
+            // What these say is not part of what was said and done on this thread.
             Event::DiffUpdated { .. }
             | Event::TokenUsage(_)
             | Event::Status(_)
             | Event::Renamed { .. }
             | Event::PolicyChanged(_)
+            | Event::OfAgent { .. }
             | Event::Unknown { .. } => {}
         }
         self.trim();

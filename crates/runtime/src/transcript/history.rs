@@ -1,6 +1,6 @@
 //! Pages of a thread's history: what the server kept of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem;
 
 use super::row::{Row, Slot, Trouble, Turn, TurnState};
@@ -42,10 +42,61 @@ impl Transcript {
     /// words cut short, lost connections, messages on their way. Turns that the page does not have are
     /// gone, but for one that runs. Every watcher starts over.
     pub fn load_snapshot(&mut self, page: &HistoryPage) {
+        self.load(page, VecDeque::new());
+    }
+
+    /// [`load_snapshot`](Self::load_snapshot) of what was missed: what lies before the page stays. When the page
+    /// does not reach back to what is here, that leaves: it is to be paged in again, so that nothing is missing
+    /// between.
+    pub(super) fn catch_up(&mut self, page: &HistoryPage) {
+        let is_in_page = |turn: &Turn| page.turns.iter().any(|other| other.id == turn.id);
+        let older: VecDeque<Turn> = match self.turns.iter().position(is_in_page) {
+            Some(first) if page.has_earlier => self.turns.range(..first).cloned().collect(),
+            _ => VecDeque::new(),
+        };
+        if older.is_empty() && page.has_earlier {
+            self.dropped += self.rows.len() as u64;
+        }
+        self.load(page, older);
+        let lost: Vec<i32> = self
+            .rows
+            .values()
+            .filter(|row| {
+                matches!(
+                    row.kind,
+                    RowKind::Trouble(Trouble::Disconnected {
+                        cut_short: true,
+                        ..
+                    })
+                ) && self.turns.iter().any(|turn| {
+                    turn.id == row.turn
+                        && matches!(turn.state, TurnState::Running | TurnState::Completed)
+                })
+            })
+            .map(|row| row.ordinal)
+            .collect();
+        for ordinal in lost {
+            self.edit(ordinal, |row| {
+                if let RowKind::Trouble(Trouble::Disconnected { cut_short, .. }) = &mut row.kind {
+                    *cut_short = false;
+                }
+            });
+        }
+    }
+
+    /// Starts over from a page and the turns before it that stay.
+    fn load(&mut self, page: &HistoryPage, older: VecDeque<Turn>) {
         let mut fresh = self.of_page(page);
         let mut old = mem::take(&mut self.rows);
         let pending = old.split_off(&PENDING);
         self.keep_turns(&mut fresh);
+        let stays = !older.is_empty();
+        let before: HashSet<TurnId> = older.iter().map(|turn| turn.id.clone()).collect();
+        for turn in older.into_iter().rev() {
+            fresh.turns.retain(|other| other.id != turn.id);
+            fresh.turns.push_front(turn);
+        }
+        let (gone, paged) = (mem::take(&mut self.gone), self.paged);
 
         let known: HashMap<TurnId, bool> = fresh
             .turns
@@ -61,12 +112,16 @@ impl Transcript {
                 anchor = Some(id);
                 continue;
             }
+            if before.contains(&row.turn) {
+                rows.push(row);
+                continue;
+            }
             match (known.get(&row.turn), &anchor) {
                 // The page has nothing of the turn yet: it is the newest.
                 (Some(false), _) => late.push(row),
                 (None, _) if !row.turn.is_empty() => {}
                 (_, Some(anchor)) => after.entry(anchor.clone()).or_default().push(row),
-                (None, None) if page.has_earlier => {}
+                (None, None) if page.has_earlier && !stays => {}
                 (_, None) => rows.push(row),
             }
         }
@@ -78,6 +133,9 @@ impl Transcript {
         rows.append(&mut late);
 
         self.start_over(fresh);
+        if stays {
+            (self.gone, self.paged) = (gone, paged);
+        }
         for mut row in rows {
             row.ordinal = self.next;
             self.next += 1;
@@ -104,11 +162,13 @@ impl Transcript {
             }
         }
         self.close_ended();
-        self.earlier = if page.has_earlier {
-            Earlier::More
-        } else {
-            Earlier::Nothing
-        };
+        if !stays {
+            self.earlier = if page.has_earlier {
+                Earlier::More
+            } else {
+                Earlier::Nothing
+            };
+        }
         self.horizon = self.tick();
         self.trim();
     }

@@ -1,8 +1,9 @@
 //! An app-server as a child process, in a process group (a job on Windows) of its own.
 //!
-//! The group is what makes quitting clean: whatever the server started in it ends with it. Commands
-//! that the server sandboxes run in sessions of their own and are the server's to end, which it does
-//! when its input closes; so ending begins with that and kills only what is left (FACTS sections 1, 9).
+//! The [`Group`] is what makes quitting clean: whatever the server started in it ends with it, also when this
+//! process is killed. Commands that the server sandboxes run in sessions of their own and are the server's
+//! to end, which it does when its input closes; so ending begins with that and kills only what is left
+//! (FACTS sections 1, 9).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
@@ -12,12 +13,12 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
 use super::{Peer, SpawnError, Wire};
+use crate::process::Group;
 
 /// Lines of stderr that are kept, and bytes of each.
 const STDERR_LINES: usize = 50;
@@ -26,7 +27,7 @@ const STDERR_LINE_BYTES: u64 = 2_000;
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Which process to start, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ChildSpec {
     /// The executable: a path, or a name to find in PATH.
     pub program: PathBuf,
@@ -60,9 +61,22 @@ impl ChildSpec {
     }
 }
 
-/// A running app-server.
+/// Without the values of its variables: API keys are handed over in them.
+impl std::fmt::Debug for ChildSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChildSpec")
+            .field("program", &self.program)
+            .field("args", &self.args)
+            .field("env", &self.env.keys())
+            .field("clear_env", &self.clear_env)
+            .field("cwd", &self.cwd)
+            .finish()
+    }
+}
+
+/// A running app-server. Dropping it kills its group.
 pub struct Child {
-    process: Box<dyn ChildWrapper>,
+    group: Group,
     stderr: Arc<StderrTail>,
     reading_stderr: JoinHandle<()>,
 }
@@ -73,20 +87,12 @@ impl Child {
     }
 
     pub(super) fn pid(&self) -> Option<u32> {
-        self.process.id()
+        self.group.id()
     }
 
     /// Waits for its end for `grace`, then kills its group.
-    pub(super) async fn end(mut self, grace: Duration) -> io::Result<ExitStatus> {
-        let status = match tokio::time::timeout(grace, self.process.wait()).await {
-            Ok(status) => status,
-            Err(_) => {
-                if let Err(error) = self.process.start_kill() {
-                    tracing::warn!(%error, "the app-server could not be killed");
-                }
-                self.process.wait().await
-            }
-        };
+    pub(super) async fn end(self, grace: Duration) -> io::Result<ExitStatus> {
+        let status = self.group.end(grace).await;
         // Its last words may still be in the pipe. Something that it left running can hold that open.
         let _ = tokio::time::timeout(LAST_WORDS, self.reading_stderr).await;
         status
@@ -118,19 +124,8 @@ pub(super) fn spawn(spec: &ChildSpec) -> Result<(Child, ChildStdin, ChildStdout)
     if let Some(cwd) = &spec.cwd {
         command.current_dir(cwd);
     }
-    let mut command = CommandWrap::from(command);
-    command.wrap(KillOnDrop);
-    #[cfg(unix)]
-    command.wrap(process_wrap::tokio::ProcessGroup::leader());
-    #[cfg(windows)]
-    command.wrap(process_wrap::tokio::JobObject);
-
-    let mut process = command.spawn().map_err(|error| explain(spec, error))?;
-    let (Some(stdin), Some(stdout), Some(stderr)) = (
-        process.stdin().take(),
-        process.stdout().take(),
-        process.stderr().take(),
-    ) else {
+    let mut group = Group::spawn(command).map_err(|error| explain(spec, error))?;
+    let (Some(stdin), Some(stdout), Some(stderr)) = group.pipes() else {
         return Err(SpawnError::Failed {
             program: spec.program.clone(),
             source: io::Error::other("its pipes are missing"),
@@ -138,7 +133,7 @@ pub(super) fn spawn(spec: &ChildSpec) -> Result<(Child, ChildStdin, ChildStdout)
     };
     let tail = Arc::new(StderrTail::default());
     let child = Child {
-        process,
+        group,
         reading_stderr: tokio::spawn(read_stderr(stderr, Arc::clone(&tail))),
         stderr: tail,
     };

@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 const CHUNK: usize = 64 * 1024;
 /// Bytes of an oversized line that are kept, to tell who waits for it.
-const KEPT_OF_OVERSIZED: usize = 512;
+pub(crate) const KEPT_OF_OVERSIZED: usize = 512;
 
 /// What was read.
 pub(crate) enum Line<'a> {

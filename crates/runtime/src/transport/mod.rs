@@ -96,6 +96,16 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// Its kind, for logs.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Transport::Child(_) => "child",
+            Transport::Ssh(_) => "ssh",
+            Transport::WebSocket(_) => "websocket",
+            Transport::Custom(_) => "custom",
+        }
+    }
+
     /// Dropping the future leaves nothing behind.
     pub(crate) async fn open(&self) -> Result<Wire, SpawnError> {
         match self {

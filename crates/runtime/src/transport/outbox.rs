@@ -4,7 +4,8 @@
 //! to the pipe at once: the common case costs no task switch. What the pipe does not take is left to
 //! a task of its own. So dropping a sender never leaves half a frame on the wire, and sending never
 //! blocks, which is what lets the reader answer requests (invariant I1). Bounded by its callers: at
-//! most 32 requests are in flight, and there is one answer for each request of the server.
+//! most 32 requests are in flight, none is added while much of earlier ones is unwritten, and there is one
+//! answer for each request of the server.
 
 use std::io;
 use std::pin::Pin;
@@ -16,9 +17,14 @@ use tokio::sync::Notify;
 
 type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 
+/// Unwritten bytes from which on there is no room for more requests: their callers may give up waiting for
+/// an answer, and what they said would pile up before a server that does not read.
+const MAX_UNWRITTEN: usize = 8 * 1024 * 1024;
+
 pub(crate) struct Outbox {
     state: Mutex<State>,
     wake: Notify,
+    emptied: Notify,
 }
 
 struct State {
@@ -44,6 +50,7 @@ impl Outbox {
                 closing: false,
             }),
             wake: Notify::new(),
+            emptied: Notify::new(),
         });
         tokio::spawn(Arc::clone(&outbox).drain());
         outbox
@@ -72,15 +79,28 @@ impl Outbox {
         Ok(())
     }
 
+    /// Waits until there is room for a request, or no use in waiting. Cancel safe.
+    pub(crate) async fn room(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.lock().has_room() {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
     /// Writes what is there, then closes the pipe. Later frames are refused.
     pub(crate) fn close(&self) {
         self.lock().closing = true;
         self.wake.notify_one();
+        self.emptied.notify_waiters();
     }
 
     async fn drain(self: Arc<Self>) {
         loop {
             let open = std::future::poll_fn(|cx| self.lock().poll_write(cx)).await;
+            self.emptied.notify_waiters();
             if !open {
                 return;
             }
@@ -94,6 +114,10 @@ impl Outbox {
 }
 
 impl State {
+    fn has_room(&self) -> bool {
+        self.writer.is_none() || self.closing || self.buffer.len() - self.written <= MAX_UNWRITTEN
+    }
+
     /// Writes until the buffer is empty. Ready says whether the pipe is still open.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         while self.written < self.buffer.len() {
@@ -149,6 +173,28 @@ mod tests {
         let mut found = Vec::new();
         reader.read_to_end(&mut found).await.unwrap();
         assert_eq!(found, wanted);
+    }
+
+    #[tokio::test]
+    async fn there_is_no_room_before_a_reader_that_does_not_read_until_it_does() {
+        let (mut reader, writer) = tokio::io::duplex(7);
+        let outbox = Outbox::open(Box::new(writer));
+        let frame = vec![b'x'; MAX_UNWRITTEN + 100];
+        outbox.room().await;
+        outbox.send(&frame).unwrap();
+        let room = tokio::spawn({
+            let outbox = Arc::clone(&outbox);
+            async move { outbox.room().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!room.is_finished());
+        let mut found = vec![0; frame.len()];
+        reader.read_exact(&mut found).await.unwrap();
+        room.await.unwrap();
+
+        outbox.send(&frame).unwrap();
+        outbox.close();
+        outbox.room().await;
     }
 
     #[tokio::test]

@@ -153,7 +153,8 @@ impl Listening {
         if line.trim().is_empty() {
             return;
         }
-        tracing::warn!(host = %self.host, said = line, "the host says something before its app-server does");
+        tracing::warn!(host = %self.host, "the host says something before its app-server does");
+        tracing::debug!(said = line, "what it says");
         self.tail.push(format!("{} said: {line}", self.host));
         if self.said.len() == TOLD_LINES {
             self.said.remove(0);

@@ -1,4 +1,9 @@
 //! The real app-server within reach of each transport.
+#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    clippy::print_stdout,
+    reason = "one process tells another that it is there"
+)]
 
 mod ssh;
 
@@ -7,6 +12,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use countersign_runtime::ClientConfig;
@@ -160,6 +166,10 @@ impl Host {
 
     pub(crate) fn port(&self) -> u16 {
         self.way.port
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        &self.way.token
     }
 
     pub(crate) fn module(&self) -> &'static str {
@@ -365,6 +375,7 @@ pub(crate) async fn holding_if_asked() {
 pub(crate) struct Cuttable {
     pub(crate) port: u16,
     cut: Arc<Notify>,
+    refusing: Arc<AtomicBool>,
 }
 
 impl Cuttable {
@@ -373,11 +384,16 @@ impl Cuttable {
         let proxy = Self {
             port: listener.local_addr().unwrap().port(),
             cut: Arc::default(),
+            refusing: Arc::default(),
         };
         let cut = Arc::clone(&proxy.cut);
+        let refusing = Arc::clone(&proxy.refusing);
         tokio::spawn(async move {
             loop {
                 let (mut near, _) = listener.accept().await.unwrap();
+                if refusing.load(Ordering::Acquire) {
+                    continue;
+                }
                 let cut = Arc::clone(&cut);
                 tokio::spawn(async move {
                     let mut far = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
@@ -390,6 +406,11 @@ impl Cuttable {
             }
         });
         proxy
+    }
+
+    /// Lets nobody connect any more, or everybody again.
+    pub(crate) fn refuse(&self, refusing: bool) {
+        self.refusing.store(refusing, Ordering::Release);
     }
 
     /// Cuts every connection that there is.

@@ -14,13 +14,25 @@ use serde_json::{Value, json};
 use tokio::io::{
     AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf,
 };
+use tokio::sync::mpsc;
 
 use super::support::within;
 
+/// What the client says.
+pub(crate) type FrameLines = Lines<BufReader<ReadHalf<DuplexStream>>>;
+/// What it is told.
+pub(crate) type FrameWriter = WriteHalf<DuplexStream>;
+
 /// The server's end of a connection.
 pub(crate) struct Fake {
-    lines: Lines<BufReader<ReadHalf<DuplexStream>>>,
-    writer: WriteHalf<DuplexStream>,
+    lines: FrameLines,
+    writer: FrameWriter,
+}
+
+/// What opening a thread is answered with.
+pub(crate) fn thread(id: &str) -> Value {
+    json!({"thread": {"id": id}, "model": "m", "modelProvider": "p", "cwd": "/w",
+        "approvalPolicy": "on-request", "sandbox": {"type": "readOnly"}})
 }
 
 /// A transport to one fake, and the fake.
@@ -33,22 +45,46 @@ pub(crate) fn pair() -> (Transport, Fake) {
             .unwrap()
             .take()
             .ok_or_else(|| std::io::Error::other("the fake is used up"))?;
-        let (reader, writer) = tokio::io::split(stream);
-        Ok(Wire {
-            reader: Box::new(reader),
-            writer: Box::new(writer),
-            peer: Peer::Foreign,
-        })
+        Ok(wire(stream))
     }));
-    let (reader, writer) = tokio::io::split(theirs);
-    let fake = Fake {
-        lines: BufReader::new(reader).lines(),
-        writer,
-    };
-    (transport, fake)
+    (transport, Fake::on(theirs))
+}
+
+/// A transport to a new fake in each generation, and the fakes. `pipe` is how many bytes are taken from
+/// either side before they are read.
+pub(crate) fn generations(pipe: usize) -> (Transport, mpsc::UnboundedReceiver<Fake>) {
+    let (tx, rx) = mpsc::unbounded_channel();
+    let transport = Transport::Custom(Arc::new(move || {
+        let (ours, theirs) = tokio::io::duplex(pipe);
+        tx.send(Fake::on(theirs)).map_err(std::io::Error::other)?;
+        Ok(wire(ours))
+    }));
+    (transport, rx)
+}
+
+fn wire(stream: DuplexStream) -> Wire {
+    let (reader, writer) = tokio::io::split(stream);
+    Wire {
+        reader: Box::new(reader),
+        writer: Box::new(writer),
+        peer: Peer::Foreign,
+    }
 }
 
 impl Fake {
+    fn on(stream: DuplexStream) -> Self {
+        let (reader, writer) = tokio::io::split(stream);
+        Self {
+            lines: BufReader::new(reader).lines(),
+            writer,
+        }
+    }
+
+    /// Its two halves, for a server of another kind.
+    pub(crate) fn into_halves(self) -> (FrameLines, FrameWriter) {
+        (self.lines, self.writer)
+    }
+
     /// The next frame of the client.
     pub(crate) async fn next(&mut self) -> Value {
         let line = within("a frame of the client", self.lines.next_line())
@@ -81,10 +117,18 @@ impl Fake {
     }
 
     pub(crate) async fn line(&mut self, line: &str) {
-        self.writer
-            .write_all(format!("{line}\n").as_bytes())
-            .await
-            .unwrap();
+        self.bytes(format!("{line}\n").as_bytes()).await;
+    }
+
+    /// Bytes as they are.
+    pub(crate) async fn bytes(&mut self, bytes: &[u8]) {
+        self.writer.write_all(bytes).await.unwrap();
+    }
+
+    /// Several frames in one write: what reads them takes them all before anybody else is told of one.
+    pub(crate) async fn say_at_once(&mut self, frames: &[Value]) {
+        let lines: String = frames.iter().map(|frame| format!("{frame}\n")).collect();
+        self.bytes(lines.as_bytes()).await;
     }
 
     pub(crate) async fn notify(&mut self, method: &str, params: Value) {
@@ -103,9 +147,7 @@ impl Fake {
 
     /// Starts thread `T`.
     pub(crate) async fn start_thread(&mut self) {
-        let result = json!({"thread": {"id": "T"}, "model": "m", "modelProvider": "p", "cwd": "/w",
-            "approvalPolicy": "on-request", "sandbox": {"type": "readOnly"}});
-        self.answer("thread/start", result).await;
+        self.answer("thread/start", thread("T")).await;
     }
 
     /// Starts turn `U`.

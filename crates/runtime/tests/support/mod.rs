@@ -61,8 +61,33 @@ pub(crate) struct Place {
     scratch: TempDir,
 }
 
+/// The MCP server `tiny`: the example `ask` is it. Cargo builds examples with the tests of a package.
+fn tiny() -> (String, Vec<String>) {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.ancestors().nth(2).unwrap();
+    let program = profile
+        .join("examples/ask")
+        .with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(
+        program.is_file(),
+        "no {}: run `cargo build -p countersign-runtime --example ask`",
+        program.display()
+    );
+    let program = program.to_str().unwrap().to_owned();
+    (program, vec!["mcp".to_owned()])
+}
+
 impl Place {
     pub(crate) async fn new() -> Self {
+        Self::with(None).await
+    }
+
+    /// With the MCP server `tiny`.
+    pub(crate) async fn with_tiny() -> Self {
+        Self::with(Some(tiny())).await
+    }
+
+    async fn with(mcp_command: Option<(String, Vec<String>)>) -> Self {
         let scratch = tempfile::Builder::new()
             .prefix("runtime-")
             .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
@@ -71,6 +96,7 @@ impl Place {
         let options = HomeOptions {
             request_max_retries: Some(0),
             stream_max_retries: Some(0),
+            mcp_command,
             ..HomeOptions::default()
         };
         CodexHome::write(&scratch.path().join("home"), &model.base_url(), &options).unwrap();
@@ -84,8 +110,12 @@ impl Place {
         }
     }
 
+    pub(crate) fn home(&self) -> PathBuf {
+        self.scratch.path().join("home")
+    }
+
     pub(crate) fn config(&self) -> ClientConfig {
-        let home = self.scratch.path().join("home");
+        let home = self.home();
         let mut server = ChildSpec::app_server(codex())
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("CODEX_HOME", &home)
@@ -147,6 +177,10 @@ impl Person {
             approvals: client.approvals().clone(),
             notices,
         }
+    }
+
+    pub(crate) fn approvals(&self) -> &Approvals {
+        &self.approvals
     }
 
     pub(crate) async fn notice(&mut self) -> Notice {

@@ -1,7 +1,7 @@
 use std::{fs, path::Path};
 
 use countersign_contract::{
-    CommandError, DialogMode, ErrorCode, ProfileColor, ProfileOrigin, ProfileSettings, SandboxMode,
+    CommandError, ErrorCode, ProfileColor, ProfileOrigin, ProfileSettings, SandboxMode, ShowWhen,
 };
 use tauri::{App, test::MockRuntime};
 use tempfile::{TempDir, tempdir};
@@ -83,7 +83,7 @@ fn version_1_files_stay_readable() {
     assert_eq!(problems, []);
     let work = profiles.get("w").unwrap();
     assert_eq!(work.settings.sandbox, SandboxMode::ReadOnly);
-    assert_eq!(work.settings.dialogs, DialogMode::WhenUnfocused);
+    assert_eq!(work.settings.dialogs, ShowWhen::WhenUnfocused);
     assert_eq!(work.settings.environment["A"], "b");
 }
 
@@ -255,7 +255,7 @@ fn the_demo_stays_what_it_is() {
     let updated = desk.profiles.update(
         DEMO_PROFILE_ID,
         ProfileSettings {
-            dialogs: DialogMode::Never,
+            dialogs: ShowWhen::Never,
             sandbox: SandboxMode::ReadOnly,
             developer_instructions: "short".to_owned(),
             ..demo.clone()

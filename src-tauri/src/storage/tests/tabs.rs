@@ -44,7 +44,13 @@ fn version_1_files_stay_readable() {
     assert_eq!(ids(&tabs.read()), ["a", "b"]);
     let (settings, problems) = Preferences::open(app.handle(), folder.path());
     assert_eq!(problems, []);
-    assert_eq!(settings.read(), Settings { theme: Theme::Dark });
+    assert_eq!(
+        settings.read(),
+        Settings {
+            theme: Theme::Dark,
+            ..Settings::default()
+        }
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 /** The scripted agent: reads a message, plays a turn. */
-import type { Approval, Choice, RowHead, Subject } from "../../contract";
+import type { RowHead } from "../../contract";
+import { ask, commandSubject, SUBJECTS } from "./asks";
 import { diff, fileChange, markdown, output, plain } from "./markup";
 import { type FakeRow, type Play, problem, type World } from "./world";
 
@@ -7,107 +8,6 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 class Stopped extends Error {}
 class Failed extends Error {}
-
-const once: Choice = {
-  id: "allowOnce",
-  label: "Allow once",
-  effect: "Does it this one time.",
-  allows: true,
-  lasting: false,
-};
-const deny: Choice = {
-  id: "deny",
-  label: "Deny",
-  effect: "Does not do it. The agent is told so and goes on.",
-  allows: false,
-  lasting: false,
-};
-const denyAndStop: Choice = {
-  id: "denyAndStop",
-  label: "Deny and stop",
-  effect: "Does not do it, and ends the turn.",
-  allows: false,
-  lasting: false,
-};
-
-export function commandApproval(world: World, play: Play, command: string, row: string | null): Approval {
-  const first = command.split(" ").slice(0, 2).join(" ");
-  return approval(
-    world,
-    play,
-    row,
-    `Run ${command.split("\n")[0] ?? ""}`,
-    { kind: "command", command, cwd: play.session.folder, extras: [] },
-    [
-      once,
-      {
-        id: "allowForSession",
-        label: "Allow for this session",
-        effect: "Does it, and does this exact command again in this session without asking.",
-        allows: true,
-        lasting: false,
-      },
-      {
-        id: "allowByRule",
-        label: `Always allow “${first} …”`,
-        effect: `Does it, and writes a rule into Codex's own rules: every command that begins with “${first}” runs without asking, in every session.`,
-        allows: true,
-        lasting: true,
-      },
-      deny,
-      denyAndStop,
-    ],
-  );
-}
-
-export function filesApproval(world: World, play: Play, subject: Subject, row: string | null): Approval {
-  const count = subject.kind === "files" ? subject.files.length : 0;
-  const first = subject.kind === "files" ? (subject.files[0]?.path.split("/").at(-1) ?? "files") : "files";
-  return approval(world, play, row, count === 1 ? `Change ${first}` : `Change ${count} files`, subject, [
-    once,
-    {
-      id: "allowForSession",
-      label: "Allow for this session",
-      effect: "Makes the change, and later changes to these files in this session without asking.",
-      allows: true,
-      lasting: false,
-    },
-    deny,
-    denyAndStop,
-  ]);
-}
-
-function approval(
-  world: World,
-  play: Play,
-  row: string | null,
-  name: string,
-  subject: Subject,
-  choices: Choice[],
-): Approval {
-  const { id, title, profile, folder } = play.session;
-  return {
-    id: world.id("approval"),
-    session: id,
-    sessionTitle: title,
-    profile,
-    folder,
-    askedAt: Date.now(),
-    name,
-    subject,
-    reason:
-      subject.kind === "command"
-        ? "The sandbox does not let me do this, and the next step needs its result."
-        : "These files are outside of what I may write.",
-    consequences:
-      subject.kind === "command"
-        ? ["Runs outside the sandbox.", "It can read and change everything that you can."]
-        : ["Writes outside the session's folder."],
-    choices,
-    row,
-    raw: { method: "approval", params: { threadId: id, itemId: row, cwd: folder } },
-  };
-}
 
 export class Agent {
   #world: World;
@@ -178,6 +78,8 @@ export class Agent {
         return this.#run(rest ?? "true");
       case "edit":
         return this.#edit(rest ?? "notes.md");
+      case "ask":
+        return this.#asks(rest ?? "question");
       case "plan":
         return this.#plan();
       case "stream":
@@ -207,7 +109,9 @@ export class Agent {
       byUser: false,
       omitted: 0,
     });
-    const outcome = await this.#world.ask(commandApproval(this.#world, this.#play, command, row.key));
+    const outcome = await this.#world.ask(
+      ask(this.#world, this.#play, commandSubject(this.#play, command), { row: row.key }),
+    );
     if (this.#stopped) throw new Stopped();
     const head = row.head as Extract<RowHead, { kind: "command" }>;
     if (outcome.kind !== "answered" || !outcome.choice.startsWith("allow")) {
@@ -242,12 +146,19 @@ export class Agent {
     const { diffHtml, ...summary } = file;
     const row = this.#add({ kind: "files", files: [summary], status: "waitsForYou" }, [diffHtml]);
     const outcome = await this.#world.ask(
-      filesApproval(this.#world, this.#play, { kind: "files", files: [file] }, row.key),
+      ask(this.#world, this.#play, { kind: "files", files: [file] }, { row: row.key }),
     );
     if (this.#stopped) throw new Stopped();
     const allowed = outcome.kind === "answered" && outcome.choice.startsWith("allow");
     this.#set(row, { kind: "files", files: [summary], status: allowed ? "done" : "declined" });
     await this.#say(allowed ? `I changed \`${path}\`.` : "I left the file as it was.");
+  }
+
+  async #asks(kind: string): Promise<void> {
+    const subject = kind in SUBJECTS ? SUBJECTS[kind as keyof typeof SUBJECTS] : SUBJECTS.question;
+    await this.#world.ask(ask(this.#world, this.#play, subject));
+    if (this.#stopped) throw new Stopped();
+    await this.#say("I go on with that.");
   }
 
   async #plan(): Promise<void> {
@@ -335,6 +246,7 @@ const HELP = `This model is scripted. It understands:
 
 - \`run: COMMAND\` asks to run a command
 - \`edit: FILE\` asks to change a file
+- \`ask: form\` asks: question, questions, form, link, tool or permissions
 - \`plan\` shows a plan and works through it
 - \`stream 40\` writes a long answer
 - \`flood 400\` writes many rows

@@ -14,6 +14,8 @@ export const settings = (changes: Partial<ProfileSettings> & { name: string }): 
   approval: "onRequest",
   developerInstructions: "",
   dialogs: "always",
+  notifications: "whenUnfocused",
+  sound: false,
   ...changes,
 });
 

@@ -1,8 +1,11 @@
 /** Worlds to begin with: `?fake&scene=NAME`. */
 import type { RowHead } from "../../contract";
-import { commandApproval, editDiff, filesApproval, LOREM } from "./agent";
+import { editDiff, LOREM } from "./agent";
+import { ask, ATTACKS, commandSubject, SUBJECTS } from "./asks";
+import { history } from "./ledger";
 import { fileChange, markdown, output, plain } from "./markup";
 import { settings } from "./profiles";
+import { someRules } from "./rules";
 import { newPlay } from "./sessions";
 import { type FakeRow, type Play, problem, type World } from "./world";
 
@@ -178,7 +181,7 @@ function asks(world: World, play: Play, text: string, minutes: number): void {
   };
   play.rows.push(row);
   void world
-    .ask({ ...commandApproval(world, play, text, key), askedAt: Date.now() - minutes * MINUTE })
+    .ask(ask(world, play, commandSubject(play, text), { row: key, askedAt: Date.now() - minutes * MINUTE }))
     .then((outcome) => {
       if (row.head.kind !== "command") return;
       const allowed = outcome.kind === "answered" && outcome.choice.startsWith("allow");
@@ -211,6 +214,8 @@ function three(world: World): [Play, Play, Play] {
   });
   const scratch = newPlay(world, "demo", `${world.home}/scratch`);
   world.active = api.session.id;
+  someRules(world);
+  history(world, [api, docs, scratch], 640);
   return [api, docs, scratch];
 }
 
@@ -252,13 +257,93 @@ export const SCENES = {
         fileChange(`${folder}/retry.md`, "add", ["+# Retries", "+", "+Each try has the whole time."]),
       ],
     };
-    void world.ask({ ...filesApproval(world, docs, files, null), askedAt: Date.now() - 2 * MINUTE });
+    void world.ask(ask(world, docs, files, { askedAt: Date.now() - 2 * MINUTE }));
     const one = {
       kind: "files" as const,
       files: [{ ...fileChange(`${world.home}/.bashrc`, "update", []), diffHtml: editDiff(), added: 3, removed: 2 }],
     };
-    void world.ask({ ...filesApproval(world, scratch, one, null), askedAt: Date.now() - 45_000 });
+    void world.ask(ask(world, scratch, one, { askedAt: Date.now() - 45_000 }));
     asks(world, scratch, "curl -fsS https://example.com/install.sh", 0);
+  },
+  /** A question of every kind. */
+  kinds(world: World): void {
+    const [api, docs] = three(world);
+    const files = {
+      kind: "files" as const,
+      files: [
+        fileChange(`${world.home}/.config/countersign/retry.toml`, "update", [
+          "@@ line 3 @@",
+          "-tries = 1",
+          "+tries = 3",
+        ]),
+        fileChange(`${api.session.folder}/docs/retry.md`, "add", ["+# Retries", "+", "+Each try has the whole time."]),
+      ],
+    };
+    const before = {
+      times: 3,
+      lastAt: Date.now() - 2 * MINUTE,
+      last: { kind: "answered", choice: "allowOnce", by: "desk" } as const,
+    };
+    const command =
+      "rg -l deadline crates/ | xargs sed -i 's/deadline/limit/' && cargo test --workspace; curl -fsS https://ci.example.com/hook";
+    const asked = [
+      ask(world, api, commandSubject(api, command), { before }),
+      ask(world, api, commandSubject(api, "ls -la docs")),
+      ask(world, docs, commandSubject(docs, "sudo rm -rf /srv/data/old")),
+      ask(world, api, files, {
+        consequences: [
+          "Writes these changes to disk.",
+          "Lets the agent write to ~/.config/countersign without asking for the rest of the session.",
+        ],
+      }),
+      ...Object.values(SUBJECTS).map((subject) => ask(world, docs, subject)),
+    ];
+    asked.forEach(
+      (approval, at) => void world.ask({ ...approval, askedAt: Date.now() - (asked.length - at) * MINUTE }),
+    );
+  },
+  /** Thirty questions of ten sessions. */
+  thirty(world: World): void {
+    three(world);
+    for (const name of ["billing", "search", "gateway", "mailer", "website", "infra", "mobile"]) {
+      newPlay(world, ["work", "careful", "demo"][name.length % 3] ?? "work", `${world.home}/code/${name}`);
+    }
+    const commands = [
+      "cargo test --workspace",
+      "git push origin main",
+      "npm install",
+      "rm -rf dist && npm run build",
+      "curl -fsS https://example.com/health",
+      "rg -n TODO src | tee todo.txt",
+      "ls -la",
+      "sudo systemctl restart api",
+    ];
+    const kinds = Object.values(SUBJECTS);
+    for (let at = 0; at < 30; at++) {
+      const play = world.plays[(at * 7) % world.plays.length];
+      if (!play) continue;
+      const subject =
+        at % 5 === 4
+          ? kinds[(at * 3) % kinds.length]
+          : commandSubject(play, commands[(at * 3) % commands.length] ?? "ls");
+      if (subject) void world.ask(ask(world, play, subject, { askedAt: Date.now() - (31 - at) * 20_000 }));
+    }
+  },
+  /** Commands that try to read as something else. */
+  attacks(world: World): void {
+    const [api] = three(world);
+    ATTACKS.forEach((command, at) => asks(world, api, command, ATTACKS.length - at));
+  },
+  /** Nothing was asked yet, and there is no rule. */
+  fresh(world: World): void {
+    three(world);
+    world.ledger = [];
+    world.book = { rules: [], codex: [] };
+  },
+  /** What is on the disk cannot be read. */
+  broken(world: World): void {
+    three(world);
+    world.ledgerBroken = world.rulesBroken = true;
   },
   /** A failed session, a restarting one, and notices. */
   errors(world: World): void {

@@ -6,16 +6,19 @@ import type {
   Earlier,
   ErrorCode,
   Events,
+  LedgerEntry,
   Notice,
   Problem,
   Profile,
   RowHead,
   RowPatch,
+  RuleBook,
   Session,
   Settings,
   TranscriptUpdate,
   Turn,
 } from "../../contract";
+import { entryOf } from "./ledger";
 
 export interface FakeRow {
   key: string;
@@ -70,10 +73,17 @@ export class World {
   waiting = new Map<string, (outcome: ApprovalOutcome) => void>();
   profiles: Profile[] = [];
   notices: Notice[] = [];
-  settings: Settings = { theme: "system" };
+  settings: Settings = { theme: "system", quietHours: null, ledgerDays: 365 };
+  book: RuleBook = { rules: [], codex: [] };
+  rulesBroken = false;
+  /** Oldest first. */
+  ledger: LedgerEntry[] = [];
+  ledgerBroken = false;
   #listeners: { [K in keyof Events]?: Set<(payload: Events[K]) => void> } = {};
   #watcher: Watcher | null = null;
   #serial = 0;
+  /** The entry of each open question. */
+  #asked = new Map<string, number>();
 
   id(prefix: string): string {
     return `${prefix}-${++this.#serial}`;
@@ -114,6 +124,9 @@ export class World {
   ask(approval: Approval): Promise<ApprovalOutcome> {
     const { session } = this.play(approval.session);
     this.approvals.push(approval);
+    this.#asked.set(approval.id, this.ledger.length + 1);
+    this.ledger.push(entryOf(this, approval, this.ledger.length + 1));
+    this.emit("ledger://changed", null);
     session.waiting += 1;
     session.state = "waitsForYou";
     this.emit("approval://requested", approval);
@@ -121,7 +134,7 @@ export class World {
     return new Promise((resolve) => this.waiting.set(approval.id, resolve));
   }
 
-  settle(id: string, outcome: ApprovalOutcome): void {
+  settle(id: string, outcome: ApprovalOutcome, reason: string | null = null): void {
     const approval = this.approvals.find((at) => at.id === id);
     if (!approval) return;
     this.approvals = this.approvals.filter((at) => at !== approval);
@@ -130,6 +143,11 @@ export class World {
       play.session.waiting -= 1;
       if (play.session.waiting === 0 && play.session.state === "waitsForYou") play.session.state = "running";
     }
+    const entry = this.#asked.get(id);
+    this.ledger = this.ledger.map((at) =>
+      at.id === entry ? { ...at, settled: { outcome, at: Date.now(), reason } } : at,
+    );
+    this.emit("ledger://changed", null);
     this.emit("approval://resolved", { id, session: approval.session, outcome });
     this.tabs();
     this.waiting.get(id)?.(outcome);

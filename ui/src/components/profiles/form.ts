@@ -39,6 +39,8 @@ export function newDraft(): ProfileDraft {
     approval: "onRequest",
     developerInstructions: "",
     dialogs: "always",
+    notifications: "whenUnfocused",
+    sound: false,
   };
 }
 
@@ -56,6 +58,8 @@ export function toDraft(settings: ProfileSettings): ProfileDraft {
     approval: settings.approval,
     developerInstructions: settings.developerInstructions,
     dialogs: settings.dialogs,
+    notifications: settings.notifications,
+    sound: settings.sound,
   };
 }
 
@@ -76,6 +80,8 @@ export function toSettings(draft: ProfileDraft): ProfileSettings {
     approval: draft.approval,
     developerInstructions: draft.developerInstructions,
     dialogs: draft.dialogs,
+    notifications: draft.notifications,
+    sound: draft.sound,
   };
 }
 

@@ -213,6 +213,44 @@ fn a_server_that_was_only_out_of_reach_goes_on() {
 }
 
 #[test]
+fn what_was_missed_is_put_after_what_stays() {
+    let ok = Some(TurnOutcome::Completed);
+    let mut transcript = new();
+    apply(
+        &mut transcript,
+        "turn T1\nuser! T1 u one\nagent! T1 a first\nend T1 ok\nturn T2\nuser! T2 u two\nsays T2 a Hal\ndied\nresumed",
+    );
+    let dropped = transcript.dropped();
+    let missed = page(
+        &[("T2", ok.clone()), ("T3", None)],
+        &["user! T2 u two", "agent! T2 a Hallo", "user! T3 u three"],
+        true,
+    );
+    transcript.apply(&Event::CaughtUp {
+        page: missed.into(),
+    });
+    assert_rows(
+        &transcript,
+        "T1 you: one\nT1 agent: first\nT2 you: two\nT2 agent: Hallo\nT2 died resumed\nT3 you: three",
+    );
+    assert_eq!(transcript.dropped(), dropped);
+    assert!(transcript.running().is_some_and(|turn| *turn.id == *"T3"));
+    // What follows may say again what is there, and goes on.
+    apply(
+        &mut transcript,
+        "turn T3\nuser! T3 u three\nagent! T3 b yes\nend T3 ok",
+    );
+    assert_eq!(transcript.running().map(|turn| turn.id.clone()), None);
+
+    // The page does not reach back: what is older is fetched anew.
+    let far = page(&[("T9", ok)], &["agent! T9 a last"], true);
+    transcript.apply(&Event::CaughtUp { page: far.into() });
+    assert_rows(&transcript, "T9 agent: last");
+    assert!(transcript.dropped() > dropped);
+    assert_eq!(transcript.earlier(), Earlier::More);
+}
+
+#[test]
 fn a_message_on_its_way_stands_last_until_it_arrives() {
     let mut transcript = new();
     transcript.add_pending_user("c1", "one", 7);

@@ -1,35 +1,49 @@
 //! The app's state and what can be done with it; the commands are thin over this.
 //!
+//! This file is sessions, profiles and settings; `questions` is how a question comes, is answered and goes, and
+//! `rules` and `ledger` are what a person does with those.
 //! Rust owns the truth and windows mirror it: every change ends in an event. Deliberately not here: Tauri's
 //! windows and menus (lib.rs), drawing, and the protocol.
 
+mod ledger;
+mod questions;
+mod rules;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use countersign_contract::{
-    AnsweredFrom, AppState, Approval, ApprovalId, ApprovalResolved, ChoiceId, CommandError,
-    DialogMode, NoticeLevel, Problem, Profile, ProfileId, ProfileSettings, SessionId, SessionList,
-    Settings,
+    AppState, CommandError, NoticeLevel, Problem, Profile, ProfileId, ProfileSettings, SessionId,
+    SessionList, Settings,
 };
-use countersign_runtime::approval::{Entry, Notice, Outcome, Request};
-use countersign_runtime::event::ThreadId;
-use countersign_runtime::item::ItemId;
+use countersign_runtime::event::{ThreadId, TurnId};
+use countersign_runtime::hooks::{AskPerson, HookSet};
+use countersign_runtime::item::Item;
 
 use crate::cli::Wish;
 use crate::codex::Locator;
-use crate::desk::{Desk, NotTaken, outcome_of};
+use crate::desk::Desk;
 use crate::dialogs::{Dialogs, Prompter};
 use crate::engines::{Engine, Engines};
+use crate::ledger::Ledger;
 use crate::notices::Notices;
+use crate::outside::{Herald, Outside};
+use crate::rules::{RuleStore, RulesHook};
 use crate::session::{self, Around, EngineFuture, Handle, Updates};
 use crate::storage::{Preferences, Profiles, Tab, TabList, Tabs};
 use crate::tell::{Said, Tell};
-use crate::{error, problems, wording};
+use crate::{error, problems};
 
 /// How long quitting waits for app-servers to end in order, before they are killed.
 const QUIT: Duration = Duration::from_secs(4);
+
+/// How often the time of day is looked at. Shorter than a minute, so that none is missed.
+const MINUTE: Duration = Duration::from_secs(20);
+/// How often the ledger is rid of what is too old.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the app keeps on disk, opened.
 pub struct Kept {
@@ -39,6 +53,10 @@ pub struct Kept {
     pub tabs: Tabs,
     /// The settings.
     pub preferences: Preferences,
+    /// The rules.
+    pub rules: RuleStore,
+    /// The ledger.
+    pub ledger: Ledger,
     /// What went wrong while opening them.
     pub problems: Vec<Problem>,
 }
@@ -53,9 +71,14 @@ struct Inner {
     profiles: Profiles,
     tabs: Tabs,
     preferences: Preferences,
+    rules: RuleStore,
+    /// A change of the rules will be told.
+    rules_due: AtomicBool,
+    ledger: Ledger,
     engines: Engines,
     desk: Desk,
     dialogs: Dialogs,
+    outside: Outside,
     notices: Notices,
     tell: Tell,
     sessions: Mutex<HashMap<SessionId, Handle>>,
@@ -73,22 +96,39 @@ impl App {
         locator: Arc<Locator>,
         data: &Path,
         prompter: impl Prompter + 'static,
+        herald: impl Herald + 'static,
         tell: Tell,
     ) -> Self {
         let inner = Arc::new_cyclic(|this: &Weak<Inner>| {
             let answered = this.clone();
-            let dialogs = Dialogs::new(prompter, move |id, choice| {
+            let dialogs = Dialogs::new(prompter, move |id, answer| {
                 if let Some(inner) = answered.upgrade() {
-                    App { inner }.answered_in_dialog(id, choice);
+                    App { inner }.answered_in_dialog(id, answer);
+                }
+            });
+            let asking = this.clone();
+            let by_rules = RulesHook::new(kept.rules.clone(), move |thread| {
+                asking.upgrade()?.whence(thread)
+            });
+            // The person comes last.
+            let hooks = HookSet::default().with(by_rules).with(AskPerson);
+            let clicked = this.clone();
+            let outside = Outside::new(herald, move |oldest| {
+                if let Some(inner) = clicked.upgrade() {
+                    App { inner }.show(oldest);
                 }
             });
             Inner {
                 profiles: kept.profiles,
                 tabs: kept.tabs,
                 preferences: kept.preferences,
-                engines: Engines::new(locator, data),
+                rules: kept.rules,
+                rules_due: AtomicBool::new(false),
+                ledger: kept.ledger,
+                engines: Engines::new(locator, data, hooks),
                 desk: Desk::default(),
                 dialogs,
+                outside,
                 notices: Notices::default(),
                 tell,
                 sessions: Mutex::default(),
@@ -104,6 +144,14 @@ impl App {
         for tab in app.inner.tabs.read().tabs {
             app.bring_up(&tab);
         }
+        let telling = Arc::downgrade(&app.inner);
+        app.inner.ledger.listen(move |happened| {
+            if let Some(inner) = telling.upgrade() {
+                App { inner }.ledger_said(happened);
+            }
+        });
+        app.mind_quiet_hours();
+        tauri::async_runtime::spawn(keep_time(Arc::downgrade(&app.inner)));
         app
     }
 
@@ -253,21 +301,6 @@ impl App {
             .ok_or_else(|| error::not_found("The session"))
     }
 
-    /// Answers a question from the desk.
-    pub fn answer(&self, id: &ApprovalId, choice: ChoiceId) -> Result<(), CommandError> {
-        Ok(self.inner.desk.answer(id, choice, AnsweredFrom::Desk)?)
-    }
-
-    fn answered_in_dialog(&self, id: &ApprovalId, choice: ChoiceId) {
-        match self.inner.desk.answer(id, choice, AnsweredFrom::Dialog) {
-            Ok(()) => {}
-            Err(NotTaken::Late(late)) => (self.inner.tell)(Said::Late(late)),
-            Err(NotTaken::NotOffered) => {
-                tracing::error!(id, ?choice, "a dialog gave an answer that is not offered")
-            }
-        }
-    }
-
     /// Makes a profile.
     pub fn create_profile(&self, settings: ProfileSettings) -> Result<Profile, CommandError> {
         let profile = self.inner.profiles.create(settings)?;
@@ -310,6 +343,8 @@ impl App {
     pub fn update_settings(&self, settings: Settings) -> Result<(), CommandError> {
         self.inner.preferences.replace(settings)?;
         (self.inner.tell)(Said::Settings(self.inner.preferences.read()));
+        self.mind_quiet_hours();
+        self.mind_retention();
         Ok(())
     }
 
@@ -331,6 +366,7 @@ impl App {
     /// The main window got or lost the keyboard focus.
     pub fn window_focused(&self, focused: bool) {
         self.inner.dialogs.window_focused(focused);
+        self.inner.outside.window_focused(focused);
     }
 
     /// Stops what runs and ends every app-server. Bounded: what does not end in time is killed.
@@ -357,6 +393,13 @@ impl App {
         };
         if tokio::time::timeout(QUIT / 2, ended).await.is_err() {
             tracing::warn!("an app-server did not end in time");
+        }
+        if let Err(error) = self.inner.rules.flush() {
+            tracing::warn!(%error, "how often rules were used is not kept");
+        }
+        let lost = self.inner.ledger.flush(QUIT / 2);
+        if lost > 0 {
+            tracing::warn!(lost, "questions are not in the ledger");
         }
     }
 
@@ -400,115 +443,12 @@ impl App {
         self.inner
             .engines
             .for_profile(profile, |engine| {
-                let (app, approvals, number) = (
-                    self.clone(),
-                    engine.client.approvals().clone(),
-                    engine.number,
+                tokio::spawn(
+                    self.clone()
+                        .hear(engine.number, engine.client.approvals().clone()),
                 );
-                // The stream ends with the engine's client.
-                let (_, mut notices) = approvals.present();
-                let approvals = approvals.downgrade();
-                tokio::spawn(async move {
-                    while let Some(notice) = notices.recv().await {
-                        let Some(approvals) = approvals.upgrade() else {
-                            return;
-                        };
-                        match notice {
-                            Notice::Requested(entry) => {
-                                app.requested(number, entry, &approvals).await
-                            }
-                            Notice::Resolved(entry, outcome) => {
-                                app.resolved(number, &entry, &outcome)
-                            }
-                            Notice::Denied(request) => app.denied(&request),
-                            Notice::HookFailed(issue) => tracing::warn!(?issue, "a hook failed"),
-                        }
-                    }
-                });
             })
             .await
-    }
-
-    async fn requested(
-        &self,
-        engine: u64,
-        entry: Entry,
-        approvals: &countersign_runtime::approval::Approvals,
-    ) {
-        let request = Arc::clone(&entry.request);
-        let Some((tab, session)) = self.asker(&request) else {
-            // Nobody would see it: better a denial that is said than a question that nobody gets.
-            let _ = approvals.decide(
-                &entry.key,
-                countersign_runtime::approval::Decision::Deny,
-                "desk",
-            );
-            self.denied(&request);
-            return;
-        };
-        session.waiting(request.item.clone(), true);
-        let described = match (&request.turn, &request.item) {
-            (Some(turn), Some(item)) => {
-                session
-                    .describe(Arc::clone(turn), ItemId::clone(item))
-                    .await
-            }
-            _ => session::Described::default(),
-        };
-        let profile = self.inner.profiles.get(&tab.profile);
-        let policy = profile.as_ref().map(|profile| profile.settings.approval);
-        let approval = Approval {
-            id: approval_id(engine, &entry),
-            session: tab.id.clone(),
-            session_title: title(&tab),
-            profile: tab.profile.clone(),
-            folder: tab.folder.clone(),
-            asked_at: entry.opened_at_ms,
-            name: wording::name(&request, &described.files),
-            reason: request
-                .reason
-                .as_deref()
-                .map(|reason| countersign_markup::visible(reason).into_owned()),
-            consequences: wording::consequences(&request, policy),
-            choices: wording::choices(&request),
-            subject: wording::subject(&request, described.files),
-            row: described.row,
-            raw: serde_json::from_str(request.raw.get()).unwrap_or_default(),
-        };
-        self.inner.desk.add(approval.clone(), &entry, approvals);
-        (self.inner.tell)(Said::Requested(Box::new(approval.clone())));
-        let (name, mode) = match profile {
-            Some(profile) => (profile.settings.name, profile.settings.dialogs),
-            None => (String::new(), DialogMode::Always),
-        };
-        self.inner.dialogs.opened(&approval, &name, mode);
-    }
-
-    fn resolved(&self, engine: u64, entry: &Entry, outcome: &Outcome) {
-        let id = approval_id(engine, entry);
-        let Some(approval) = self.inner.desk.remove(&id) else {
-            return;
-        };
-        self.inner.dialogs.settled(&id);
-        if let Ok(session) = self.session(&approval.session) {
-            session.waiting(entry.request.item.clone(), false);
-        }
-        (self.inner.tell)(Said::Resolved(ApprovalResolved {
-            id,
-            session: approval.session,
-            outcome: outcome_of(outcome),
-        }));
-    }
-
-    fn denied(&self, request: &Request) {
-        let session = self.asker(request).map(|(tab, _)| tab.id);
-        self.notice(NoticeLevel::Warning, session, wording::denied(request));
-    }
-
-    /// The session that a request comes from: the thread's own, or that of the agent that started it.
-    fn asker(&self, request: &Request) -> Option<(Tab, Handle)> {
-        let id = lock(&self.inner.threads).get(&request.thread).cloned()?;
-        Some((self.tab(&id)?, self.session(&id).ok()?))
     }
 
     fn sessions(&self) -> SessionList {
@@ -551,6 +491,25 @@ impl App {
 
     fn profiles_changed(&self) {
         (self.inner.tell)(Said::Profiles(self.inner.profiles.list()));
+    }
+}
+
+/// Does what is due at a time of day, while the app lives.
+async fn keep_time(app: Weak<Inner>) {
+    let mut minutes = tokio::time::interval(MINUTE);
+    minutes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut retained = None::<tokio::time::Instant>;
+    loop {
+        let now = minutes.tick().await;
+        let Some(inner) = app.upgrade() else {
+            return;
+        };
+        let app = App { inner };
+        app.mind_quiet_hours();
+        if retained.is_none_or(|last| now - last >= DAY) {
+            retained = Some(now);
+            app.mind_retention();
+        }
     }
 }
 
@@ -609,15 +568,17 @@ impl Around for Place {
         }
     }
 
+    fn item_ended(&self, thread: &ThreadId, turn: &TurnId, item: &Item) {
+        if let Some(app) = self.app() {
+            app.record_result(&self.id, thread, turn, item);
+        }
+    }
+
     fn owns(&self, thread: &ThreadId, to_resume: bool) {
         if let Some(app) = self.app() {
             app.owns_thread(&self.id, thread, to_resume);
         }
     }
-}
-
-fn approval_id(engine: u64, entry: &Entry) -> ApprovalId {
-    format!("{engine}-{}", entry.key)
 }
 
 /// The person's title, else the folder's name.
