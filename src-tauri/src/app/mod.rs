@@ -41,7 +41,7 @@ use crate::{error, problems};
 const QUIT: Duration = Duration::from_secs(4);
 
 /// How often the time of day is looked at. Shorter than a minute, so that none is missed.
-const MINUTE: Duration = Duration::from_secs(20);
+const CLOCK: Duration = Duration::from_secs(20);
 /// How often the ledger is rid of what is too old.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -496,7 +496,7 @@ impl App {
 
 /// Does what is due at a time of day, while the app lives.
 async fn keep_time(app: Weak<Inner>) {
-    let mut minutes = tokio::time::interval(MINUTE);
+    let mut minutes = tokio::time::interval(CLOCK);
     minutes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut retained = None::<tokio::time::Instant>;
     loop {
