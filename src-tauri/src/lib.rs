@@ -15,6 +15,7 @@ pub mod desk;
 pub mod dialogs;
 pub mod engines;
 pub mod error;
+mod home;
 pub mod ledger;
 pub mod notices;
 pub mod outside;

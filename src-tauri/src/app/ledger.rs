@@ -6,7 +6,7 @@ use countersign_contract::{
     Approval, ApprovalOutcome, AskedBefore, CommandError, ExportFormat, LedgerId, LedgerPage,
     LedgerQuery, LedgerResult, NoticeLevel, SessionId, Settled,
 };
-use countersign_runtime::approval::{Entry, Request};
+use countersign_runtime::approval::Entry;
 use countersign_runtime::event::{ThreadId, TurnId};
 use countersign_runtime::item::{Item, ItemDetail, WorkStatus};
 
@@ -14,7 +14,6 @@ use super::App;
 use crate::clock::now_ms;
 use crate::ledger::{Happened, ItemRef, NewEntry};
 use crate::tell::Said;
-use crate::wording;
 
 impl App {
     /// A page of the ledger.
@@ -63,17 +62,17 @@ impl App {
     pub(super) async fn asked_before(
         &self,
         approval: &Approval,
-        request: &Request,
+        detail: String,
     ) -> Option<AskedBefore> {
         let (ledger, session) = (self.inner.ledger.clone(), approval.session.clone());
-        let (kind, detail) = (approval.subject.kind(), wording::detail(request, approval));
+        let kind = approval.subject.kind();
         tokio::task::spawn_blocking(move || ledger.same_before(&session, kind, &detail))
             .await
             .ok()?
     }
 
-    /// A question came.
-    pub(super) fn record(&self, approval: &Approval, entry: &Entry) {
+    /// A question came. `detail` is all that it asks, as text.
+    pub(super) fn record(&self, approval: &Approval, entry: &Entry, detail: String) {
         let request = &entry.request;
         let profile = self.inner.profiles.get(&approval.profile);
         let item = match (&request.turn, &request.item) {
@@ -93,7 +92,7 @@ impl App {
             folder: approval.folder.clone(),
             subject: approval.subject.kind(),
             name: approval.name.clone(),
-            detail: wording::detail(request, approval),
+            detail,
             reason: approval.reason.clone(),
             risk: approval.risk.level,
             item,

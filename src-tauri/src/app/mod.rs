@@ -28,6 +28,7 @@ use crate::codex::Locator;
 use crate::desk::Desk;
 use crate::dialogs::{Dialogs, Prompter};
 use crate::engines::{Engine, Engines};
+use crate::home::home;
 use crate::ledger::Ledger;
 use crate::notices::Notices;
 use crate::outside::{Herald, Outside};
@@ -164,8 +165,8 @@ impl App {
             profiles: self.inner.profiles.list(),
             notices: self.inner.notices.list(),
             settings: self.inner.preferences.read(),
-            home: directories::BaseDirs::new()
-                .map(|dirs| dirs.home_dir().to_string_lossy().into_owned())
+            home: home()
+                .map(|home| home.to_string_lossy().into_owned())
                 .unwrap_or_default(),
         }
     }
@@ -602,9 +603,9 @@ fn checked_folder(folder: &str) -> Result<String, CommandError> {
             "Type the path of a folder, or choose one.",
         ));
     }
-    let path = match (folder.strip_prefix("~"), directories::BaseDirs::new()) {
-        (Some(rest), Some(dirs)) if rest.is_empty() || rest.starts_with(['/', '\\']) => {
-            dirs.home_dir().join(rest.trim_start_matches(['/', '\\']))
+    let path = match (folder.strip_prefix("~"), home()) {
+        (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with(['/', '\\']) => {
+            home.join(rest.trim_start_matches(['/', '\\']))
         }
         _ => PathBuf::from(folder),
     };

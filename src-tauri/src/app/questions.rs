@@ -139,8 +139,9 @@ impl App {
         };
         session.waiting(request.item.clone(), true);
         let mut approval = self.worded(engine, &entry, &tab, &session).await;
-        approval.before = self.asked_before(&approval, &request).await;
-        self.record(&approval, &entry);
+        let detail = wording::detail(&request, &approval);
+        approval.before = self.asked_before(&approval, detail.clone()).await;
+        self.record(&approval, &entry, detail);
         self.inner.desk.add(approval.clone(), &entry, approvals);
         (self.inner.tell)(Said::Requested(Box::new(approval.clone())));
         let profile = self.inner.profiles.get(&tab.profile);
@@ -218,7 +219,8 @@ impl App {
             return;
         };
         let approval = self.worded(engine, entry, &tab, &session).await;
-        self.record(&approval, entry);
+        let detail = wording::detail(&entry.request, &approval);
+        self.record(&approval, entry, detail);
         let is_rule = matches!(outcome, ApprovalOutcome::Rule { .. });
         self.record_settled(&approval, outcome, None);
         if is_rule {

@@ -13,6 +13,7 @@ use countersign_runtime::event::ThreadId;
 
 use super::{App, Inner, lock, title};
 use crate::error;
+use crate::home::home;
 use crate::rules::{self, Ground, LOOKED_AT, Whence};
 use crate::tell::Said;
 
@@ -41,11 +42,8 @@ impl App {
             .desk
             .get(id)
             .ok_or_else(|| error::not_found("The question"))?;
-        let home = rules::home();
-        let ground = Ground {
-            home: home.as_deref(),
-            resolve: &rules::real,
-        };
+        let home = home();
+        let ground = Ground::here(home.as_deref());
         Ok(rules::suggest(
             &rules::Asked::of_approval(&approval),
             ground,
@@ -59,11 +57,8 @@ impl App {
     pub fn preview_rule(&self, settings: &RuleSettings) -> Result<RulePreview, CommandError> {
         let newest = u32::try_from(LOOKED_AT).unwrap_or(u32::MAX);
         let entries = self.inner.ledger.recent(newest, &LedgerQuery::default())?;
-        let home = rules::home();
-        let ground = Ground {
-            home: home.as_deref(),
-            resolve: &rules::real,
-        };
+        let home = home();
+        let ground = Ground::here(home.as_deref());
         let now = jiff::Zoned::now();
         Ok(rules::preview(settings, entries, self, &now, ground))
     }

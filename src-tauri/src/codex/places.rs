@@ -66,7 +66,7 @@ impl Surroundings {
         });
         Self {
             path: env::var_os("PATH"),
-            home: directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()),
+            home: crate::home::home(),
             shell: folder("SHELL").filter(|shell| shell.is_absolute()),
             only: folder("COUNTERSIGN_CODEX"),
             bundled,

@@ -22,4 +22,5 @@ pub use linux::GtkPrompter as SystemPrompter;
 #[cfg(not(target_os = "linux"))]
 pub use other::PluginPrompter as SystemPrompter;
 pub use prompter::{AnswerFn, DialogAnswer, DialogRequest, Prompter};
+pub(crate) use queue::shows;
 pub use queue::{Effect, Queue};

@@ -48,12 +48,16 @@ struct Entry {
 
 impl Entry {
     fn wants(&self, window_focused: bool) -> bool {
-        !self.dismissed
-            && match self.mode {
-                ShowWhen::Always => true,
-                ShowWhen::WhenUnfocused => !window_focused,
-                ShowWhen::Never => false,
-            }
+        !self.dismissed && shows(self.mode, window_focused)
+    }
+}
+
+/// Whether something outside the window shows a question now, quiet hours aside.
+pub(crate) fn shows(when: ShowWhen, window_focused: bool) -> bool {
+    match when {
+        ShowWhen::Always => true,
+        ShowWhen::WhenUnfocused => !window_focused,
+        ShowWhen::Never => false,
     }
 }
 

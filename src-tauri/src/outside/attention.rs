@@ -2,6 +2,8 @@
 
 use countersign_contract::{ApprovalId, Millis, ShowWhen};
 
+use crate::dialogs::shows;
+
 /// Questions that come within this time after another make one burst, which sounds once. In milliseconds.
 const BURST: Millis = 10_000;
 /// Questions that a notification names.
@@ -117,13 +119,7 @@ impl Attention {
 
     fn wanted(&self) -> impl Iterator<Item = &Waiting> {
         let wanted = self.open.iter().filter(|(waiting, unseen)| {
-            *unseen
-                && !self.quiet
-                && match waiting.when {
-                    ShowWhen::Always => true,
-                    ShowWhen::WhenUnfocused => !self.focused,
-                    ShowWhen::Never => false,
-                }
+            *unseen && !self.quiet && shows(waiting.when, self.focused)
         });
         wanted.map(|(waiting, _)| waiting)
     }

@@ -10,9 +10,9 @@ use countersign_runtime::hooks::{Hook, HookContext, HookError, HookFuture, Phase
 
 use super::asked::{Asked, Whence, Wish};
 use super::judge::{Ground, judge};
-use super::paths::real;
 use super::store::RuleStore;
 use crate::clock::now_ms;
+use crate::home::home;
 
 /// How long a judgement may take. Only a file system that hangs makes it last.
 const JUDGED_WITHIN: Duration = Duration::from_secs(2);
@@ -53,11 +53,7 @@ where
         }
         let home = self.home.clone();
         let judging = tokio::task::spawn_blocking(move || {
-            let ground = Ground {
-                home: home.as_deref(),
-                resolve: &real,
-            };
-            judge(&rules, now_ms(), &asked, ground).cloned()
+            judge(&rules, now_ms(), &asked, Ground::here(home.as_deref())).cloned()
         });
         let rule = match tokio::time::timeout(JUDGED_WITHIN, judging).await {
             Ok(Ok(rule)) => rule,
@@ -100,9 +96,4 @@ where
 /// The rule in whose name a hook answered.
 pub fn rule_of(hook_name: &str) -> Option<RuleId> {
     hook_name.strip_prefix(PREFIX).map(str::to_owned)
-}
-
-/// The person's home.
-pub fn home() -> Option<PathBuf> {
-    Some(directories::BaseDirs::new()?.home_dir().to_owned())
 }

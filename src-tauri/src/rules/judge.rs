@@ -13,7 +13,7 @@ use countersign_runtime::command::{Access, Place, RiskLevel, Understood, touch, 
 
 use super::asked::{Asked, CommandWish, Whence, Wish};
 use super::commands;
-use super::paths::{Resolve, perhaps_in, plain, reaches, surely_in};
+use super::paths::{Resolve, perhaps_in, plain, reaches, real, surely_in};
 
 /// What a judgement has to know of the computer.
 #[derive(Clone, Copy)]
@@ -22,6 +22,16 @@ pub struct Ground<'a> {
     pub home: Option<&'a Path>,
     /// Where paths lead. [`super::real`], except in tests.
     pub resolve: Resolve<'a>,
+}
+
+impl<'a> Ground<'a> {
+    /// This computer, where `home` is the person's.
+    pub fn here(home: Option<&'a Path>) -> Self {
+        Self {
+            home,
+            resolve: &real,
+        }
+    }
 }
 
 /// The rule that answers; its verdict is the answer. `None`: no rule matches, and the question goes on.

@@ -20,7 +20,7 @@ mod suggest;
 mod tests;
 
 pub use asked::{Asked, CommandWish, Whence, Wish, kind, raw};
-pub use hook::{RulesHook, home, rule_of};
+pub use hook::{RulesHook, rule_of};
 pub use judge::{Ground, judge, matches};
 pub use paths::{Resolve, real};
 pub use preview::{LOOKED_AT, preview};

@@ -198,7 +198,7 @@ pub fn first_profiles(found: Option<&codex::Found>) -> Vec<Profile> {
     let home = env::var_os("CODEX_HOME")
         .filter(|home| !home.is_empty())
         .map(PathBuf::from)
-        .or_else(|| Some(directories::BaseDirs::new()?.home_dir().join(".codex")));
+        .or_else(|| Some(crate::home::home()?.join(".codex")));
     let key = env::var_os("OPENAI_API_KEY").is_some_and(|key| !key.is_empty());
     first_profiles_in(found, home.as_deref(), key)
 }

@@ -14,6 +14,8 @@ use countersign_runtime::approval::{
 use countersign_runtime::command::{self, Access, Joint, Place, Segment, Understood};
 use serde_json::Value;
 
+use crate::home::home;
+
 /// What exactly is asked, and how risky it is. `folder` is the session's.
 pub(crate) fn subject(request: &Request, files: Vec<FileChange>, folder: &str) -> (Subject, Risk) {
     match &request.subject {
@@ -50,7 +52,7 @@ fn of_command(asked: &CommandRequest, folder: &str) -> (Subject, Risk) {
         .iter()
         .map(|host| format!("Wants to reach {}.", visible_line(host)));
     let extras: Vec<String> = extras.chain(host).collect();
-    let home = directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
+    let home = home();
     let place = Place {
         cwd: Some(Path::new(&asked.cwd)).filter(|cwd| !cwd.as_os_str().is_empty()),
         folder: Some(Path::new(folder)),
@@ -180,7 +182,7 @@ fn of_files(files: &[FileChange], grant_root: Option<&str>, folder: &str) -> Ris
             "Which files it changes is not known yet.",
         );
     }
-    let home = directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
+    let home = home();
     let place = Place {
         cwd: Some(Path::new(folder)),
         folder: Some(Path::new(folder)),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use codex_codes::protocol as wire;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::elicitation::Elicitation;
@@ -130,24 +131,24 @@ impl Request {
             item_id: Option<String>,
             reason: Option<String>,
         }
-        let place: Place = serde_json::from_str(params.get()).unwrap_or_default();
+        // Read once: an agent waits for the answer, and everything below looks at this.
+        let value: Value = serde_json::from_str(params.get()).unwrap_or_default();
+        let place = Place::deserialize(&value).unwrap_or_default();
         let subject = match method {
-            "item/commandExecution/requestApproval" => command(params),
+            "item/commandExecution/requestApproval" => command(&value),
             "item/fileChange/requestApproval" => {
-                serde_json::from_str::<wire::FileChangeRequestApprovalParams>(params.get())
+                wire::FileChangeRequestApprovalParams::deserialize(&value)
                     .ok()
                     .map(|params| Subject::FileChange {
                         grant_root: params.grant_root,
                     })
             }
-            "item/permissions/requestApproval" => value(params).and_then(|params| {
-                let cwd = params["cwd"].as_str().map(str::to_owned);
-                PermissionsRequest::read(&params["permissions"], cwd).map(Subject::Permissions)
-            }),
-            "item/tool/requestUserInput" => value(params)
-                .and_then(|params| UserInputRequest::read(&params).map(Subject::UserInput)),
-            "mcpServer/elicitation/request" => value(params)
-                .and_then(|params| Elicitation::read(&params).map(Subject::Elicitation)),
+            "item/permissions/requestApproval" => {
+                let cwd = value["cwd"].as_str().map(str::to_owned);
+                PermissionsRequest::read(&value["permissions"], cwd).map(Subject::Permissions)
+            }
+            "item/tool/requestUserInput" => UserInputRequest::read(&value).map(Subject::UserInput),
+            "mcpServer/elicitation/request" => Elicitation::read(&value).map(Subject::Elicitation),
             "item/tool/call" => Some(Subject::DynamicTool),
             _ => None,
         };
@@ -164,13 +165,7 @@ impl Request {
     }
 }
 
-fn value(params: &RawValue) -> Option<serde_json::Value> {
-    serde_json::from_str(params.get()).ok()
-}
-
-fn command(params: &RawValue) -> Option<Subject> {
-    // The experimental members are not in the generated type, and must not go unseen.
-    let raw = value(params)?;
+fn command(raw: &Value) -> Option<Subject> {
     let (to_terminal, by_person) = match raw["kind"].as_str() {
         // An older server names no kind.
         None | Some("command") => (false, false),
@@ -179,8 +174,8 @@ fn command(params: &RawValue) -> Option<Subject> {
         // Nobody can tell what allowing this would do.
         Some(_) => return None,
     };
-    let params: wire::CommandExecutionRequestApprovalParams =
-        serde_json::from_str(params.get()).ok()?;
+    // The experimental members are not in the generated type, and must not go unseen.
+    let params = wire::CommandExecutionRequestApprovalParams::deserialize(raw).ok()?;
     let command = CommandRequest {
         command: params
             .command
@@ -192,7 +187,7 @@ fn command(params: &RawValue) -> Option<Subject> {
         by_person,
         approval_id: raw["approvalId"].as_str().map(str::to_owned),
         network: match &raw["networkApprovalContext"] {
-            serde_json::Value::Object(context) => Some(format!(
+            Value::Object(context) => Some(format!(
                 "{}://{}",
                 context
                     .get("protocol")
@@ -206,7 +201,7 @@ fn command(params: &RawValue) -> Option<Subject> {
             _ => None,
         },
         extra_permissions: match &raw["additionalPermissions"] {
-            serde_json::Value::Null => Vec::new(),
+            Value::Null => Vec::new(),
             permissions => PermissionsRequest::read(permissions, None)?.phrases(),
         },
         proposed_rule: params
@@ -230,8 +225,8 @@ fn command(params: &RawValue) -> Option<Subject> {
     says_something.then_some(Subject::Command(command))
 }
 
-fn actions(value: &serde_json::Value) -> Vec<CommandAction> {
-    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+fn actions(value: &Value) -> Vec<CommandAction> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
     let actions = value.as_array().map(Vec::as_slice).unwrap_or_default();
     actions
         .iter()

@@ -36,7 +36,7 @@ pub fn home_of(profile: &Profile, demo: &Path) -> Option<PathBuf> {
         ProfileOrigin::User => set(own)
             .or_else(|| set(settings.codex_home.as_ref().map(Into::into)))
             .or_else(|| set(std::env::var_os("CODEX_HOME")))
-            .or_else(|| Some(super::home()?.join(".codex"))),
+            .or_else(|| Some(crate::home::home()?.join(".codex"))),
     }
 }
 
